@@ -1,0 +1,165 @@
+"""The points of a scatter plot as checked arrays: colours, picking, what a tooltip says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.viewer.views.color import NO_CLASS, qcolor
+
+OPACITY = 225
+"""A little transparency, so that dense places show."""
+
+MANY_COLORS = 512
+"""More distinct colours than this are rounded: each one is drawn and kept by pyqtgraph."""
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points with finite positions, one a particle.
+
+    Attributes
+    ----------
+    xy : (n, 2) float64
+        Positions.
+    colors : (n, 4) uint8
+        RGBA.
+    ids : (n,) int64
+        The particle of each point.
+    labelled : (n,) bool
+        Labelled by hand.
+    details : tuple of str
+        One a point: what is said of it beside its number.
+    """
+
+    xy: NDArray[np.float64]
+    colors: NDArray[np.uint8]
+    ids: NDArray[np.int64]
+    labelled: NDArray[np.bool_]
+    details: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def position(self, particle: int | None) -> tuple[float, float] | None:
+        """Return where the point of a particle is, None where it has none."""
+        if particle is None:
+            return None
+        rows = np.flatnonzero(self.ids == particle)
+        return (float(self.xy[rows[0], 0]), float(self.xy[rows[0], 1])) if rows.size else None
+
+    def nearest(
+        self, place: tuple[float, float], scale: tuple[float, float], radius: float
+    ) -> int | None:
+        """Return the row of the point nearest to a place on the screen.
+
+        One pass over all points costs less than a millisecond at 50,000; a tree would have to be
+        built anew at every zoom.
+
+        Parameters
+        ----------
+        place : (float, float)
+            x, y in px from where the origin of the data is drawn.
+        scale : (float, float)
+            px a data unit, in x and y.
+        radius : float
+            Points farther away, in px, do not count.
+        """
+        if not len(self):
+            return None
+        distance = (self.xy[:, 0] * scale[0] - place[0]) ** 2
+        distance += (self.xy[:, 1] * scale[1] - place[1]) ** 2
+        row = int(distance.argmin())
+        return row if distance[row] <= radius**2 else None
+
+    def describe(self, row: int) -> str:
+        """Return what the tooltip says of a point."""
+        text = f"Particle {self.ids[row]}"
+        if self.details[row]:
+            text += f": {self.details[row]}"
+        return text + (" (labelled by hand)" if self.labelled[row] else "")
+
+
+def as_points(
+    xy: ArrayLike,
+    colors: ArrayLike,
+    ids: ArrayLike,
+    *,
+    legend: Sequence[tuple[str, str, int]] = (),
+    labelled: ArrayLike | None = None,
+    details: Sequence[str] | None = None,
+) -> Points:
+    """Check the arrays of a scatter plot, and leave out points whose position is not finite.
+
+    Parameters
+    ----------
+    xy : (n, 2) float
+        Positions.
+    colors : (n,) int or (n, 3) or (n, 4) uint8
+        Positions in `legend` (-1: no class), or colours.
+    ids : (n,) int
+        The particle of each point.
+    legend : sequence of (name, color, count)
+        The classes.
+    labelled : (n,) bool, optional
+        Labelled by hand; by default none.
+    details : sequence of str, optional
+        One a point; by default the name of its class.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit each other.
+    """
+    position = np.asarray(xy, dtype=float)
+    if position.ndim != 2 or position.shape[1] != 2:
+        raise InputError(f"The latent plot needs positions of shape (n, 2), not {position.shape}.")
+    count = len(position)
+    number = np.asarray(ids, dtype=np.int64).reshape(-1)
+    by_hand = np.zeros(count, dtype=bool) if labelled is None else np.asarray(labelled, dtype=bool)
+    rgba, names = _rgba_and_names(np.asarray(colors), legend)
+    words = tuple(names) if details is None else tuple(details)
+    for what, length in (
+        ("ids", len(number)),
+        ("colors", len(rgba)),
+        ("labelled", len(by_hand)),
+        ("details", len(words)),
+    ):
+        if length != count:
+            raise InputError(f"The latent plot got {count} positions but {length} {what}.")
+    keep = np.isfinite(position).all(axis=1)
+    if not keep.all():
+        words = tuple(words[row] for row in np.flatnonzero(keep))
+    return Points(position[keep], rgba[keep], number[keep], by_hand[keep], words)
+
+
+def _rgba_and_names(
+    colors: NDArray[np.generic], legend: Sequence[tuple[str, str, int]]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    if colors.ndim == 2 and colors.shape[1] in (3, 4):
+        rgba = np.full((len(colors), 4), OPACITY, dtype=np.uint8)
+        rgba[:, : colors.shape[1]] = colors
+        if len(np.unique(rgba, axis=0)) > MANY_COLORS:
+            rgba &= 0xF0
+        return rgba, [""] * len(colors)
+    if colors.ndim != 1:
+        raise InputError(f"Colours have shape {colors.shape}; give (n,), (n, 3) or (n, 4).")
+    index = colors.astype(np.int64)
+    if index.size and not -1 <= index.min() <= index.max() < len(legend):
+        raise InputError(
+            f"Class positions {index.min()} to {index.max()} do not fit "
+            f"a legend of {len(legend)} classes (-1 means no class)."
+        )
+    # The last entry serves index -1.
+    names = [*(name for name, _, _ in legend), "no class"]
+    palette = [qcolor(color, OPACITY) for color in (*(c for _, c, _ in legend), NO_CLASS)]
+    table = np.array([color.getRgb() for color in palette], dtype=np.uint8)
+    return table[index], [names[i] for i in index.tolist()]
+
+
+NO_POINTS = as_points(np.empty((0, 2)), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+"""What an empty plot shows."""

@@ -1,0 +1,17 @@
+"""pyqtgraph, bound to the Qt library that qtpy (and with it napari) has chosen.
+
+pyqtgraph looks for a binding by itself and may find another one than napari runs on, which ends
+in a crash; it listens to ``PYQTGRAPH_QT_LIB``, which must be set before its first import.
+"""
+
+from __future__ import annotations
+
+import os
+
+from qtpy import API_NAME
+
+os.environ["PYQTGRAPH_QT_LIB"] = API_NAME
+
+import pyqtgraph as pg
+
+__all__ = ["pg"]

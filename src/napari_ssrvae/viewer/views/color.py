@@ -1,0 +1,103 @@
+"""Colours between "#rrggbb" strings, `QColor` and arrays, and the theme that a widget follows."""
+
+# mypy: allow-subclassing-any
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QWidget
+
+from napari_ssrvae.errors import InputError
+
+NO_CLASS = "#8c8c8c"
+"""Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
+
+
+def qcolor(color: str, alpha: int = 255) -> QColor:
+    """Turn "#rrggbb" into a `QColor`.
+
+    Parameters
+    ----------
+    color : str
+        "#rrggbb", or a colour name that Qt knows.
+    alpha : int
+        Opacity, 0 to 255.
+
+    Raises
+    ------
+    InputError
+        If Qt cannot read the colour.
+    """
+    result = QColor(color)
+    if not result.isValid():
+        raise InputError(f"{color!r} is not a colour; give it as '#rrggbb'.")
+    result.setAlpha(alpha)
+    return result
+
+
+def blend(first: QColor, second: QColor, share: float) -> QColor:
+    """Mix two colours; `share` 0 is the first, 1 the second."""
+    return QColor.fromRgbF(
+        *(
+            (1 - share) * a + share * b
+            for a, b in zip(first.getRgbF()[:3], second.getRgbF()[:3], strict=True)
+        )
+    )
+
+
+class Theme(NamedTuple):
+    """The two colours from which a view mixes all its greys."""
+
+    background: QColor
+    foreground: QColor
+
+    @property
+    def muted(self) -> QColor:
+        """Colour of text and lines of second rank."""
+        return blend(self.foreground, self.background, 0.35)
+
+    @property
+    def faint(self) -> QColor:
+        """Colour of grid lines and frames."""
+        return blend(self.foreground, self.background, 0.8)
+
+
+class ThemedWidget(QWidget):
+    """A widget that follows its palette (napari's dark or light), or the theme it is given."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._own_theme: Theme | None = None
+        self._shown_theme: Theme | None = None
+
+    def theme(self) -> Theme:
+        """Return the colours in use."""
+        palette = self.palette()
+        return self._own_theme or Theme(
+            palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
+        )
+
+    def set_theme(self, background: str | None, foreground: str | None) -> None:
+        """Use these two colours ("#rrggbb") from now on; None goes back to the palette."""
+        self._own_theme = (
+            Theme(qcolor(background), qcolor(foreground)) if background and foreground else None
+        )
+        self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        # Applying a theme changes palettes of children, which comes back here as an event.
+        theme = self.theme()
+        if theme != self._shown_theme:
+            self._shown_theme = theme
+            self._apply_theme(theme)
+
+    def _apply_theme(self, theme: Theme) -> None:
+        """Colour everything that does not follow the palette by itself."""
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the palette when napari changes its theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._follow_theme()

@@ -1,0 +1,371 @@
+"""The latent plot: one point a particle, where the model has put it."""
+
+# mypy: allow-subclassing-any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from qtpy.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QStackedLayout,
+    QToolButton,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
+from napari_ssrvae.viewer.views._pyqtgraph import pg
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, blend
+from napari_ssrvae.viewer.views.legend import ColorChip
+
+PICK_RADIUS = 10.0
+"""How far from a point, in screen px, a click or the pointer still means it."""
+
+
+class LatentPlot(ThemedWidget):
+    """Scatter plot of the particles in the latent space, in the colours of their classes.
+
+    A click on a point emits `point_clicked` with the particle's id; dragging pans, the wheel
+    zooms. The plot holds no state of the person's: whoever owns the selection calls `select`.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+        The parent widget.
+
+    Attributes
+    ----------
+    point_clicked : Signal(object)
+        The id (int) of the particle whose point was clicked.
+    """
+
+    point_clicked = Signal(object)
+
+    EMPTY_TEXT = "Train a model to see how the particles arrange themselves"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._points = NO_POINTS
+        self._selected: int | None = None
+        self._hovered: int | None = None
+        self._brushes: dict[int, Any] = {}
+
+        self._message = QLabel(self)
+        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._message.setWordWrap(True)
+        self._message.setMargin(12)
+        self._plot = pg.PlotWidget(parent=self)
+        self._plot.setFrameShape(self._plot.Shape.NoFrame)
+        self._plot.setMinimumSize(120, 120)
+        self._box = self._plot.getPlotItem().getViewBox()
+        self._box.setMenuEnabled(False)
+        self._plot.getPlotItem().hideButtons()
+        self._dots = self._add_layer(z=0)
+        self._labelled_dots = self._add_layer(z=1)
+        # The halo keeps the ring visible over points of any colour.
+        self._halo = self._add_layer(z=2, passive=True)
+        self._ring = self._add_layer(z=3, passive=True)
+        self._plot.scene().sigMouseClicked.connect(self._on_click)
+        self._plot.scene().sigMouseMoved.connect(self._on_move)
+        self._plot.viewport().installEventFilter(self)
+        self._lay_out()
+        self._follow_theme()
+        self.clear()
+
+    # ------------------------------------------------------------------ what is shown
+
+    def set_points(
+        self,
+        xy: ArrayLike,
+        colors: ArrayLike,
+        ids: ArrayLike,
+        labelled: ArrayLike | None = None,
+        *,
+        legend: Sequence[tuple[str, str, int]] = (),
+        axis_labels: tuple[str, str] = ("z1", "z2"),
+        details: Sequence[str] | None = None,
+    ) -> None:
+        """Show these points; selection and zoom stay as they are.
+
+        Parameters
+        ----------
+        xy : (n, 2) float
+            Positions; points that are not finite are left out.
+        colors : (n,) int or (n, 3) or (n, 4) uint8
+            For each point its class, as a position in `legend` (-1: no class), or its colour.
+        ids : (n,) int
+            The particle of each point.
+        labelled : (n,) bool, optional
+            Hand-labelled particles: drawn larger, with a ring.
+        legend : sequence of (name, color, count)
+            The classes, shown above the plot.
+        axis_labels : (str, str)
+            What the two axes mean.
+        details : sequence of str, optional
+            What the tooltip says of each point after its number, instead of the class name.
+
+        Raises
+        ------
+        InputError
+            If the arrays do not fit each other.
+        """
+        self._points = as_points(xy, colors, ids, legend=legend, labelled=labelled, details=details)
+        self._hovered = None
+        self._draw_points()
+        self._fill_legend(legend, bool(self._points.labelled.any()))
+        for side, text in zip(("bottom", "left"), axis_labels, strict=True):
+            self._plot.getPlotItem().setLabel(side, text)
+        self._stack.setCurrentWidget(self._page)
+        self._draw_ring()
+
+    def clear(self, message: str | None = None) -> None:
+        """Show no points but a text that says what to do; the next points are shown whole."""
+        self._points = NO_POINTS
+        self._selected = self._hovered = None
+        self._draw_points()
+        self._draw_ring()
+        self.show_all()
+        self._message.setText(message or self.EMPTY_TEXT)
+        self._stack.setCurrentWidget(self._message)
+
+    def show_all(self) -> None:
+        """Zoom so that every point is seen."""
+        self._box.enableAutoRange()
+
+    def select(self, particle: int | None, *, reveal: bool = True) -> None:
+        """Mark the point of one particle.
+
+        Parameters
+        ----------
+        particle : int or None
+            The particle's id; None, or an id without a point, marks none. The mark stays on the
+            particle when new points are set.
+        reveal : bool
+            Pan to the point if it is out of sight.
+        """
+        self._selected = None if particle is None else int(particle)
+        self._draw_ring()
+        position = self._points.position(self._selected)
+        if reveal and position is not None:
+            self._reveal(*position)
+
+    def selected(self) -> int | None:
+        """Return the id of the marked particle."""
+        return self._selected
+
+    # ------------------------------------------------------------------ where things are
+
+    def viewport(self) -> QWidget:
+        """Return the widget that receives the mouse."""
+        return self._plot.viewport()
+
+    def point_position(self, particle: int) -> QPoint:
+        """Return where a particle's point is drawn, in px of `viewport`.
+
+        Raises
+        ------
+        InputError
+            If the particle has no point.
+        """
+        position = self._points.position(particle)
+        if position is None:
+            raise InputError(f"Particle {particle} has no point in the latent plot.")
+        self._box.updateAutoRange()
+        scene = self._box.mapViewToScene(QPointF(*position))
+        return QPoint(self._plot.mapFromScene(scene))
+
+    def particle_at(self, position: QPointF) -> int | None:
+        """Return the id of the nearest point within `PICK_RADIUS` of a place in the scene."""
+        row = self._row_at(position)
+        return None if row is None else int(self._points.ids[row])
+
+    def _row_at(self, scene: QPointF) -> int | None:
+        if not len(self._points) or not self._box.sceneBoundingRect().contains(scene):
+            return None
+        # The map from data to scene is a scaling and a shift: two corners give it whole.
+        origin = self._box.mapViewToScene(QPointF(0.0, 0.0))
+        corner = self._box.mapViewToScene(QPointF(1.0, 1.0))
+        scale = (corner.x() - origin.x(), corner.y() - origin.y())
+        return self._points.nearest(
+            (scene.x() - origin.x(), scene.y() - origin.y()), scale, PICK_RADIUS
+        )
+
+    # ------------------------------------------------------------------ mouse
+
+    def _on_click(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        particle = self.particle_at(event.scenePos())
+        if particle is not None:
+            event.accept()
+            self.point_clicked.emit(particle)
+
+    def _on_move(self, scene: QPointF) -> None:
+        row = self._row_at(scene)
+        if row == self._hovered:
+            return
+        self._hovered = row
+        viewport = self._plot.viewport()
+        if row is None:
+            QToolTip.hideText()
+            viewport.unsetCursor()
+            return
+        viewport.setCursor(Qt.CursorShape.PointingHandCursor)
+        place = viewport.mapToGlobal(self._plot.mapFromScene(scene) + QPoint(8, 8))
+        QToolTip.showText(place, self._points.describe(row), viewport)
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
+        """Forget the hovered point when the pointer leaves; keep our tooltip over Qt's."""
+        if event.type() == QEvent.Type.Leave:
+            self._hovered = None
+        # Qt's own tooltip would take the place of the particle's after a moment.
+        if event.type() == QEvent.Type.ToolTip and self._hovered is not None:
+            return True
+        return bool(super().eventFilter(watched, event))
+
+    # ------------------------------------------------------------------ drawing
+
+    def _add_layer(self, z: int, *, passive: bool = False) -> Any:
+        layer = pg.ScatterPlotItem(pxMode=True)
+        layer.setZValue(z)
+        # A ring must not change the zoom when it is drawn at the rim.
+        self._plot.getPlotItem().addItem(layer, ignoreBounds=passive)
+        return layer
+
+    def _draw_points(self) -> None:
+        points, theme = self._points, self.theme()
+        size = 9 if len(points) <= 500 else 7 if len(points) <= 5000 else 4
+        brushes = self._shared_brushes(points.colors)
+        by_hand = points.labelled
+        edge = blend(theme.background, theme.foreground, 0.15)
+        self._dots.setData(
+            *points.xy[~by_hand].T,
+            size=size,
+            pen=pg.mkPen(edge, width=0.5) if size > 4 else pg.mkPen(None),
+            brush=brushes[~by_hand],
+        )
+        self._labelled_dots.setData(
+            *points.xy[by_hand].T,
+            size=max(size + 2, 9),
+            pen=pg.mkPen(theme.foreground, width=2),
+            brush=brushes[by_hand],
+        )
+
+    def _shared_brushes(self, colors: NDArray[np.uint8]) -> NDArray[np.object_]:
+        """Return one brush a point, equal colours sharing one object.
+
+        pyqtgraph draws each distinct brush object once and keeps the picture: a new object for
+        every point, or at every update, would fill its atlas without end.
+        """
+        packed = colors.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
+        distinct, inverse = np.unique(packed, return_inverse=True)
+        result = np.empty(len(distinct), dtype=object)
+        for place, value in enumerate(distinct.tolist()):
+            if value not in self._brushes:
+                rgba = (value >> 24 & 255, value >> 16 & 255, value >> 8 & 255, value & 255)
+                self._brushes[value] = pg.mkBrush(*rgba)
+            result[place] = self._brushes[value]
+        return result[inverse]
+
+    def _draw_ring(self) -> None:
+        position = self._points.position(self._selected)
+        x, y = ([], []) if position is None else ([position[0]], [position[1]])
+        theme = self.theme()
+        for layer, size, color, width in (
+            (self._halo, 20, theme.background, 6),
+            (self._ring, 20, theme.foreground, 3),
+        ):
+            layer.setData(x, y, size=size, brush=None, pen=pg.mkPen(color, width=width))
+
+    def _reveal(self, x: float, y: float) -> None:
+        self._box.updateAutoRange()
+        (x_low, x_high), (y_low, y_high) = self._box.viewRange()
+        if x_low <= x <= x_high and y_low <= y <= y_high:
+            return
+        half_width, half_height = (x_high - x_low) / 2, (y_high - y_low) / 2
+        self._box.setRange(
+            xRange=(x - half_width, x + half_width),
+            yRange=(y - half_height, y + half_height),
+            padding=0,
+        )
+
+    # ------------------------------------------------------------------ around the plot
+
+    def _lay_out(self) -> None:
+        self._page = QWidget(self)
+        self._legend = QWidget(self._page)
+        self._legend_flow = QFlowLayout(self._legend)
+        self._legend_flow.setContentsMargins(0, 0, 0, 0)
+        self._legend_flow.setHorizontalSpacing(10)
+        self._legend_flow.setVerticalSpacing(2)
+        self._all_button = QToolButton(self._page)
+        self._all_button.setText("Show all")
+        self._all_button.setToolTip("Zoom out until every particle's point is seen")
+        self._all_button.clicked.connect(self.show_all)
+        self._plot.setToolTip(
+            "One point a particle: points close together look alike to the model.\n"
+            "Click a point to find its particle in the image; drag to pan, wheel to zoom."
+        )
+        top = QHBoxLayout()
+        top.addWidget(self._legend, 1)
+        top.addWidget(self._all_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self._page)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self._plot, 1)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._message)
+        self._stack.addWidget(self._page)
+
+    def _fill_legend(self, legend: Sequence[tuple[str, str, int]], any_by_hand: bool) -> None:
+        while (item := self._legend_flow.takeAt(0)) is not None:
+            widget = item.widget()
+            widget.setParent(None)
+            widget.deleteLater()
+        for name, color, count in legend:
+            self._add_legend_entry(
+                f"{name} {count:,}", color, f"Particles of class '{name}': {count:,}"
+            )
+        if any_by_hand:
+            self._add_legend_entry("by hand", None, "A ring marks particles that you labelled")
+
+    def _add_legend_entry(self, text: str, color: str | None, tip: str) -> None:
+        entry = QWidget(self._legend)
+        entry.setToolTip(tip)
+        chip = ColorChip(color, entry) if color else ColorChip(parent=entry)
+        if color is None:
+            chip.set_ring(self.theme().foreground)
+        label = QLabel(text, entry)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        row = QHBoxLayout(entry)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        row.addWidget(chip)
+        row.addWidget(label)
+        self._legend_flow.addWidget(entry)
+
+    def _apply_theme(self, theme: Theme) -> None:
+        self._plot.setBackground(theme.background)
+        for name in ("bottom", "left"):
+            axis = self._plot.getPlotItem().getAxis(name)
+            axis.setPen(theme.faint)
+            axis.setTextPen(theme.muted)
+        self.setStyleSheet(
+            f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
+        )
+        self._message.setStyleSheet(f"color: {theme.muted.name()};")
+        self._draw_points()
+        self._draw_ring()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return a size that shows the arrangement."""
+        return QSize(360, 320)
