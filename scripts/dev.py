@@ -52,7 +52,7 @@ VIRTUAL_SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
 
 def main() -> int:
     """Run the command that was asked for and answer its exit status."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by whatever Python is at hand
         return say(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.", 2)
     commands = {"demo": demo, "test": test, "libraries": libraries}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def demo(arguments: list[str]) -> int:
-    """Install the package and run its demo: in a window, or without one where there is no display."""
+    """Install the package and run its demo, in a window where there is a display."""
     libraries([])
     install(".[all]")
     program = [VENV_PYTHON.parent / "napari-ssrvae", "demo"]
