@@ -1,0 +1,189 @@
+"""Two particle libraries become one: classes by name, patches to one scale, no particle twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import ndimage
+
+from napari_ssrvae.library.classes import ParticleClass, next_class
+from napari_ssrvae.library.particle_library import FIRST_COLUMNS, ParticleLibrary, Source
+
+# Patches whose pixels differ by less than this are at one scale: half a pixel in a 48 px frame.
+SCALE_TOLERANCE = 0.01
+
+
+def merged(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
+    """Both libraries in one.
+
+    Classes are the same when their names are; classes that only `second` has follow those of
+    `first`, with a free number and colour where theirs is taken. Patches of `second` are
+    rescaled to the physical scale and frame of `first` where they differ. A particle that is in
+    both (same micrograph, id and place) is kept once, preferring the row with a hand label, then
+    `first`; another micrograph of the same name gets a number, as in "image (2)". Columns that
+    one of them lacks are empty (NaN) there. Latents `z` of two models have nothing to do with
+    each other; a note says so.
+
+    Parameters
+    ----------
+    first, second : ParticleLibrary
+        Neither is changed.
+    """
+    renamed = _with_own_micrograph_names(first, second)
+    first, renamed = _without_twins(first, renamed)
+    classes, ids = _joined_classes(first.classes, renamed.classes)
+    second_table = renamed.table.assign(
+        class_id=renamed.table["class_id"].map(ids).astype(np.int64)
+    )
+    patches, masks, notes = _at_scale_of(first, renamed)
+    if len(first) and len(second):
+        notes = (*notes, "z, angle and shift are comparable within one model only.")
+    return ParticleLibrary(
+        table=_stacked(first.table, second_table, classes),
+        patches=np.concatenate([first.patches, patches]) if len(first) else patches,
+        masks=np.concatenate([first.masks, masks]) if len(first) else masks,
+        classes=classes,
+        micrographs={**first.micrographs, **renamed.micrographs},
+        notes=tuple(dict.fromkeys((*first.notes, *renamed.notes, *notes))),
+    )
+
+
+def _joined_classes(
+    first: Iterable[ParticleClass], second: Iterable[ParticleClass]
+) -> tuple[tuple[ParticleClass, ...], dict[int, int]]:
+    """All classes, and the new number of each class of `second`."""
+    classes = list(first)
+    by_name = {c.name: c for c in classes}
+    ids: dict[int, int] = {}
+    for old in second:
+        if old.name not in by_name:
+            free = next_class(classes)
+            new = replace(
+                old,
+                id=free.id if old.id in {c.id for c in classes} else old.id,
+                color=free.color if old.color in {c.color for c in classes} else old.color,
+            )
+            classes.append(new)
+            by_name[new.name] = new
+        ids[old.id] = by_name[old.name].id
+    return tuple(classes), ids
+
+
+def _with_own_micrograph_names(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
+    """Return `second`, with another name for micrographs that only share theirs with `first`."""
+    names: dict[str, str] = {}
+    for name in second.micrographs:
+        if name in first.micrographs and not _same_micrograph(first, second, name):
+            taken = {*first.micrographs, *second.micrographs, *names.values()}
+            names[name] = next(f"{name} ({i})" for i in count(2) if f"{name} ({i})" not in taken)
+    if not names:
+        return second
+    micrographs = {names.get(n, n): source for n, source in second.micrographs.items()}
+    table = second.table.assign(micrograph=second.table["micrograph"].replace(names).astype("str"))
+    return replace(second, table=table, micrographs=micrographs)
+
+
+def _same_micrograph(first: ParticleLibrary, second: ParticleLibrary, name: str) -> bool:
+    """Whether all ids that both know are at the same place; without any, the file decides."""
+    places = []
+    for library in (first, second):
+        rows = library.table[library.table["micrograph"] == name]
+        places.append(rows.set_index("label")[["y", "x"]])
+    common = places[0].index.intersection(places[1].index)
+    if len(common):
+        return bool(np.allclose(places[0].loc[common], places[1].loc[common], atol=0.5))
+    return first.micrographs[name] == second.micrographs[name]
+
+
+def _without_twins(
+    first: ParticleLibrary, second: ParticleLibrary
+) -> tuple[ParticleLibrary, ParticleLibrary]:
+    keys = ["micrograph", "label"]
+    index_1 = pd.MultiIndex.from_frame(first.table[keys])
+    index_2 = pd.MultiIndex.from_frame(second.table[keys])
+    by_hand_1 = index_1[(first.table["source"] == "hand").to_numpy()]
+    by_hand_2 = index_2[(second.table["source"] == "hand").to_numpy()]
+    second_wins = by_hand_2.difference(by_hand_1)
+    drop_1 = index_1.isin(second_wins)
+    drop_2 = index_2.isin(index_1[~drop_1])
+    return first.select(~drop_1), second.select(~drop_2)
+
+
+def _at_scale_of(
+    first: ParticleLibrary, second: ParticleLibrary
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], tuple[str, ...]]:
+    """Patches and masks of `second` at the scale and in the frame of `first`, and what to say."""
+    if not len(first) or not len(second):
+        return second.patches, second.masks, ()
+    target = _main_source(first)
+    size = first.patches.shape[-1]
+    factors = np.array(
+        [target.patch_ratio(second.micrographs[name]) for name in second.table["micrograph"]]
+    )
+    same_frame = second.patches.shape[-1] == size
+    if same_frame and np.all(np.abs(factors - 1) < SCALE_TOLERANCE):
+        return second.patches, second.masks, ()
+    pairs = zip(second.patches, second.masks, factors, strict=True)
+    resampled = [
+        (_resampled(p, f, size, 1), _resampled(m.astype(np.float32), f, size, 0) > 0.5)
+        for p, m, f in pairs
+    ]
+    patches = np.stack([np.clip(p, 0, 1) for p, _ in resampled]).astype(np.float32)
+    masks = np.stack([m for _, m in resampled])
+    note = (
+        f"When libraries were merged, {len(second)} patches were resampled to the scale and "
+        "frame of the first library."
+    )
+    return patches, masks, (note,)
+
+
+def _main_source(library: ParticleLibrary) -> Source:
+    """Return where most particles of a library are from."""
+    names = library.table["micrograph"].value_counts()
+    return library.micrographs[str(names.index[0])]
+
+
+def _resampled(
+    image: npt.NDArray[np.float32], factor: float, size: int, order: int
+) -> npt.NDArray[np.float32]:
+    """Enlarge (`factor` < 1) or shrink about the centre into a (size, size) frame."""
+    if factor > 1 and order:
+        # Shrinking needs a blur first, or fine texture turns into false coarse texture.
+        image = ndimage.gaussian_filter(image, (factor - 1) / 2)
+    old = (image.shape[-1] - 1) / 2
+    new = (size - 1) / 2
+    out = ndimage.affine_transform(
+        image,
+        [factor, factor],
+        offset=[old - factor * new] * 2,
+        output_shape=(size, size),
+        order=order,
+        mode="constant",
+        cval=0.0,
+    )
+    return np.asarray(out, dtype=np.float32)
+
+
+def _stacked(
+    first: pd.DataFrame, second: pd.DataFrame, classes: Iterable[ParticleClass]
+) -> pd.DataFrame:
+    """Both tables below each other; columns by kind, numbers stay numbers."""
+    columns = list(first.columns)
+    columns += [c for c in second.columns if c not in columns]
+    probabilities = [f"p_{c.name}" for c in classes]
+    head = [*FIRST_COLUMNS, *probabilities]
+    order = [c for c in head if c in columns] + [c for c in columns if c not in head]
+    parts = [t.reindex(columns=order) for t in (first, second) if len(t)]
+    table = pd.concat(parts, ignore_index=True) if parts else first.reindex(columns=order)
+    kinds: Mapping[str, object] = {**second.dtypes.to_dict(), **first.dtypes.to_dict()}
+    for name in order:
+        if pd.api.types.is_string_dtype(table[name]):
+            table[name] = table[name].fillna("").astype("str")
+        elif table[name].dtype != kinds[name] and not table[name].isna().any():
+            table[name] = table[name].astype(kinds[name])  # type: ignore[call-overload]
+    return table

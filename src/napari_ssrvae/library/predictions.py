@@ -1,0 +1,153 @@
+"""What a trained model says about each particle: class, probabilities and latents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_ssrvae.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_ssrvae.imaging import Particles
+    from napari_ssrvae.learning import SSRVAE
+
+Ids = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Class, probabilities and latents of n particles, one row a particle.
+
+    Parameters
+    ----------
+    particle_ids : (n,) int64
+        Ids of the particles in their label image.
+    class_ids : (n,) int64
+        Most probable class of each particle.
+    probabilities : (n, k) float64
+        Probability of each class, columns in the order of `model_classes`.
+    model_classes : (k,) int64
+        Class ids that the model knows, ascending.
+    z : (n, d) float64
+        Latent coordinates without pose.
+    angle : (n,) float64
+        Rotation in radians, counter-clockwise as seen on the screen.
+    shift : (n, 2) float64
+        (y, x) in fractions of the frame.
+    scale : (n,) float64
+        Magnification; 1 where the model does not know scale.
+    """
+
+    particle_ids: Ids
+    class_ids: Ids
+    probabilities: Values
+    model_classes: Ids
+    z: Values
+    angle: Values
+    shift: Values
+    scale: Values
+
+    def __post_init__(self) -> None:
+        n = len(self.particle_ids)
+        for name in ("class_ids", "probabilities", "z", "angle", "shift", "scale"):
+            if len(getattr(self, name)) != n:
+                raise InputError(
+                    f"Predictions for {n} particles need {n} rows of {name}, "
+                    f"but {len(getattr(self, name))} were given."
+                )
+        if self.probabilities.shape != (n, len(self.model_classes)):
+            raise InputError(
+                "Predictions need one probability for each particle and each class of the model."
+            )
+
+    def __len__(self) -> int:
+        return len(self.particle_ids)
+
+    @property
+    def confidence(self) -> Values:
+        """(n,) probability of the most probable class."""
+        if not len(self):
+            return np.empty(0)
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @classmethod
+    def empty(cls, model_classes: npt.ArrayLike = (), latent_dim: int = 0) -> Predictions:
+        """Predictions of no particle at all."""
+        classes = np.asarray(model_classes, dtype=np.int64)
+        return cls(
+            particle_ids=np.empty(0, np.int64),
+            class_ids=np.empty(0, np.int64),
+            probabilities=np.empty((0, len(classes))),
+            model_classes=classes,
+            z=np.empty((0, latent_dim)),
+            angle=np.empty(0),
+            shift=np.empty((0, 2)),
+            scale=np.empty(0),
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row a particle: `label`, `class_id`, `confidence`, `p_<class id>`…, latents.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `label`, `class_id`, `confidence`, `p_1`…, `z1`…, `angle` (radians),
+            `shift_y`, `shift_x` (fractions of the frame), `pose_scale`.
+        """
+        columns: dict[str, Any] = {
+            "label": self.particle_ids,
+            "class_id": self.class_ids,
+            "confidence": self.confidence,
+        }
+        columns |= {f"p_{c}": self.probabilities[:, i] for i, c in enumerate(self.model_classes)}
+        return pd.DataFrame(columns | self.latent_columns())
+
+    def latent_columns(self) -> dict[str, Values]:
+        """Columns `z1`…, `angle`, `shift_y`, `shift_x`, `pose_scale`, each (n,) float64."""
+        columns = {f"z{i + 1}": self.z[:, i] for i in range(self.z.shape[1])}
+        columns["angle"] = self.angle
+        columns["shift_y"], columns["shift_x"] = self.shift[:, 0], self.shift[:, 1]
+        columns["pose_scale"] = self.scale
+        return columns
+
+
+def predict_particles(particles: Particles, model: SSRVAE) -> Predictions:
+    """Class, probabilities and latents of every particle.
+
+    Parameters
+    ----------
+    particles : Particles
+        May be empty.
+    model : SSRVAE
+        A trained model that knows classes.
+
+    Returns
+    -------
+    Predictions
+        Rows in the order of `particles.table`.
+
+    Raises
+    ------
+    NotFittedError
+        The model was not trained.
+    """
+    classes = np.asarray(model.classes_, dtype=np.int64)
+    if not len(particles.table):
+        return Predictions.empty(classes, int(model.latent_dim))
+    probabilities = np.asarray(model.predict_proba(particles.patches), dtype=np.float64)
+    latents = model.encode(particles.patches)
+    return Predictions(
+        particle_ids=particles.table["label"].to_numpy(dtype=np.int64),
+        class_ids=classes[probabilities.argmax(axis=1)],
+        probabilities=probabilities,
+        model_classes=classes,
+        z=np.asarray(latents.z, dtype=np.float64),
+        angle=np.asarray(latents.angle, dtype=np.float64),
+        shift=np.asarray(latents.shift, dtype=np.float64),
+        scale=np.asarray(latents.scale, dtype=np.float64),
+    )

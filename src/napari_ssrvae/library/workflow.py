@@ -1,0 +1,366 @@
+"""`Workflow`: everything needed to treat a new micrograph as the first one was treated."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_ssrvae import __version__
+from napari_ssrvae.errors import InputError, ReadError
+from napari_ssrvae.imaging import (
+    Micrograph,
+    Particles,
+    PatchSettings,
+    SegmentationSettings,
+    as_micrograph,
+    extract_particles,
+    read_micrograph,
+    segment_with,
+)
+from napari_ssrvae.library.classes import ParticleClass
+from napari_ssrvae.library.held_back import HeldBack
+from napari_ssrvae.library.particle_library import ParticleLibrary
+from napari_ssrvae.library.storage import read_document, replaced_folder, write_document
+
+if TYPE_CHECKING:
+    from napari_ssrvae.learning import SSRVAE
+
+FORMAT = "napari-ssrvae workflow"
+FORMAT_VERSION = 1
+DOCUMENT = "workflow.json"
+MODEL = "model"
+
+# Beyond this a particle has either too few pixels to tell its class or is mostly cut away.
+LARGE_RATIO = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Workflow:
+    """A recipe from micrograph to classified particles.
+
+    Parameters
+    ----------
+    segmentation : SegmentationSettings
+        In pixels of the training micrographs.
+    patches : PatchSettings
+        Size of the patches, and micrograph pixels per patch pixel in the training micrographs.
+    pixel_size : float or None
+        nm per pixel of the training micrographs, None where unknown.
+    classes : tuple of ParticleClass
+        Every class of the model, and possibly more.
+    model : SSRVAE
+        Trained with the class ids as `y`.
+    held_back : HeldBack or None
+        How the model did on labels that it was not trained on.
+    """
+
+    segmentation: SegmentationSettings
+    patches: PatchSettings
+    pixel_size: float | None
+    classes: tuple[ParticleClass, ...]
+    model: SSRVAE
+    held_back: HeldBack | None = None
+
+    def __post_init__(self) -> None:
+        if self.patches.scale is None:
+            raise InputError("A workflow needs the scale of its patches: take Particles.scale.")
+        unnamed = {int(i) for i in self.model.classes_} - {c.id for c in self.classes}
+        if unnamed:
+            raise InputError(f"Class {min(unnamed)} of the model has no name: name every class.")
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, in their order."""
+        return [c.name for c in self.classes]
+
+    def factor(self, micrograph: Micrograph) -> float:
+        """How many pixels of `micrograph` make one pixel of the training micrographs.
+
+        1 where one of the two pixel sizes is unknown; `scale_note` then says so.
+        """
+        if self.pixel_size is None or micrograph.pixel_size is None:
+            return 1.0
+        return self.pixel_size / micrograph.pixel_size
+
+    def scale_note(self, micrograph: Micrograph) -> str | None:
+        """Return a sentence where the scale of `micrograph` cannot be trusted, else None."""
+        name = micrograph.name or "The micrograph"
+        if (self.pixel_size is None) != (micrograph.pixel_size is None):
+            whose = "the training micrographs" if self.pixel_size is None else name
+            return (
+                f"The pixel size of {whose} is unknown: {name} was treated as if it had the "
+                "pixels of the training micrographs, so sizes and classes may be wrong."
+            )
+        factor = self.factor(micrograph)
+        if not 1 / LARGE_RATIO <= factor <= LARGE_RATIO:
+            return (
+                f"{name} has {micrograph.pixel_size:.3g} nm per pixel, the training micrographs "
+                f"{self.pixel_size:.3g}: classes may be wrong at so different a magnification."
+            )
+        return None
+
+    def segment(self, micrograph: Micrograph) -> npt.NDArray[np.int32]:
+        """Find particles with the settings of the training micrographs, scaled to this one.
+
+        Returns
+        -------
+        (H, W) int32
+            0 = background, ids 1..n.
+        """
+        settings = self.segmentation.scaled(self.factor(micrograph))
+        return segment_with(micrograph.image, settings)
+
+    def particles(self, micrograph: Micrograph, labels: npt.NDArray[Any]) -> Particles:
+        """Extract patches with the physical field of view of the training patches."""
+        return extract_alike(micrograph, labels, self.patches, self.pixel_size)
+
+    def classify(
+        self,
+        micrograph: Micrograph | npt.ArrayLike | str | os.PathLike[str],
+        labels: npt.NDArray[Any] | None = None,
+    ) -> ParticleLibrary:
+        """Find, extract and classify the particles of a micrograph.
+
+        Parameters
+        ----------
+        micrograph : Micrograph, (H, W) array, or path
+            A path is read with `read_micrograph`; an array has no pixel size.
+        labels : (H, W) int, optional
+            Particles found elsewhere, in place of `segment`.
+
+        Returns
+        -------
+        ParticleLibrary
+            Empty where no particle was found.
+
+        Warns
+        -----
+        UserWarning
+            The scale cannot be trusted (see `scale_note`); the sentence is also in `notes`.
+        """
+        if isinstance(micrograph, (str, os.PathLike)):
+            micrograph = read_micrograph(micrograph)
+        elif not isinstance(micrograph, Micrograph):
+            micrograph = as_micrograph(micrograph)
+        if labels is None:
+            labels = self.segment(micrograph)
+        note = self.scale_note(micrograph)
+        if note:
+            warnings.warn(note, UserWarning, stacklevel=2)
+        return ParticleLibrary.from_predictions(
+            self.particles(micrograph, labels),
+            self.model,
+            names=self.classes,
+            micrograph=micrograph,
+            notes=[note] if note else [],
+        )
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Save to a folder, whole or not at all: ``workflow.json`` and the model.
+
+        Parameters
+        ----------
+        folder : path
+            A new or empty folder, or one that holds a workflow, which is replaced.
+
+        Raises
+        ------
+        WriteError
+            The folder holds something else or cannot be written; nothing was changed.
+        """
+        target = Path(folder).expanduser().absolute()
+        with replaced_folder(target, DOCUMENT) as temporary:
+            self.model.save(temporary / MODEL)
+            content = {
+                "written_by": f"napari-ssrvae {__version__}",
+                "segmentation": self.segmentation.to_dict(),
+                "patches": self.patches.to_dict(),
+                "pixel_size_nm": self.pixel_size,
+                "classes": [c.to_dict() for c in self.classes],
+                "held_back": None if self.held_back is None else self.held_back.to_dict(),
+            }
+            write_document(temporary / DOCUMENT, FORMAT, FORMAT_VERSION, content)
+        return target
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Workflow:
+        """Load a saved workflow; nothing in the folder is executed.
+
+        Raises
+        ------
+        ReadError
+            The folder holds no workflow, or a file of it is missing, truncated or damaged.
+        VersionError
+            A newer version of this package wrote it.
+        """
+        from napari_ssrvae.learning import SSRVAE
+
+        source = Path(folder).expanduser().absolute()
+        if not source.is_dir():
+            raise ReadError(f"{source} is not a folder with a workflow.")
+        document = read_document(source, DOCUMENT, FORMAT, FORMAT_VERSION)
+        model = SSRVAE.load(source / MODEL)
+        size, held_back = document.get("pixel_size_nm"), document.get("held_back")
+        try:
+            return cls(
+                segmentation=SegmentationSettings.from_dict(document["segmentation"]),
+                patches=PatchSettings.from_dict(document["patches"]),
+                pixel_size=None if size is None else float(size),
+                classes=tuple(ParticleClass.from_dict(c) for c in document["classes"]),
+                model=model,
+                held_back=None if held_back is None else HeldBack.from_dict(held_back),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ReadError(f"{source / DOCUMENT} is damaged: an entry is wrong.") from error
+
+
+def extract_alike(
+    micrograph: Micrograph,
+    labels: npt.NDArray[Any],
+    patches: PatchSettings,
+    pixel_size: float | None,
+) -> Particles:
+    """Extract particles with the physical field of view of others.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        Where the particles are.
+    labels : (H, W) int
+        Label image.
+    patches : PatchSettings
+        Size and scale of the others' patches; no scale: it comes from these particles.
+    pixel_size : float or None
+        nm per pixel of the others' micrograph. Where one of the two is unknown, the pixels are
+        taken to be equal.
+    """
+    scale = patches.scale
+    if scale is not None and pixel_size is not None and micrograph.pixel_size is not None:
+        scale = scale * pixel_size / micrograph.pixel_size
+    return extract_particles(micrograph, labels, patches.size, scale=scale)
+
+
+def training_arrays(
+    particles: Sequence[Particles], hand_labels: Sequence[Mapping[int, int]]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Patches and labels of one or more micrographs, as `SSRVAE.fit` wants them.
+
+    Parameters
+    ----------
+    particles : sequence of Particles
+        All of one patch size and one physical scale.
+    hand_labels : sequence of mapping of particle id to class id
+        One for each micrograph; particles that are not in it are unlabelled.
+
+    Returns
+    -------
+    X : (n, size, size) float32
+        Patches of all micrographs, one after the other.
+    y : (n,) int64
+        Class ids, -1 = unlabelled.
+
+    Raises
+    ------
+    InputError
+        No particles, no labels, labels of fewer than two classes, or patches that do not fit
+        together. The message says what to do.
+    """
+    if len(particles) != len(hand_labels):
+        raise InputError("Each micrograph needs its own hand labels, even if it has none.")
+    if not any(len(p.table) for p in particles):
+        raise InputError("There are no particles to train on: find particles first.")
+    _check_same_scale([p for p in particles if len(p.table)])
+    X = np.concatenate([p.patches for p in particles if len(p.table)])
+    y = np.concatenate([_targets(p, h) for p, h in zip(particles, hand_labels, strict=True)])
+    labelled = np.unique(y[y > 0])
+    if not len(labelled):
+        raise InputError("No particle has a label: label a few of each class first.")
+    if len(labelled) < 2:
+        raise InputError(
+            "Only one class has labelled particles: label particles of at least two classes."
+        )
+    return X, y
+
+
+def train_workflow(
+    particles: Sequence[Particles],
+    hand_labels: Sequence[Mapping[int, int]],
+    classes: Sequence[ParticleClass],
+    segmentation: SegmentationSettings,
+    *,
+    model: SSRVAE | None = None,
+    max_seconds: float | None = None,
+    progress: Callable[[Any], object] | None = None,
+) -> Workflow:
+    """Train a model on the labelled and unlabelled particles of one or more micrographs.
+
+    Parameters
+    ----------
+    particles : sequence of Particles
+        The first one's scale and pixel size become the workflow's; extract those of further
+        micrographs with `extract_alike`.
+    hand_labels : sequence of mapping of particle id to class id
+        One for each micrograph.
+    classes : sequence of ParticleClass
+        Names of all classes in the labels.
+    segmentation : SegmentationSettings
+        How the particles were found.
+    model : SSRVAE, optional
+        An untrained estimator; None: the defaults.
+    max_seconds : float, optional
+        Stop training after this time.
+    progress : callable, optional
+        Called with the `EpochState` of each epoch.
+
+    Raises
+    ------
+    InputError
+        See `training_arrays`; also classes without a name.
+    TrainingError
+        Training could not go on.
+    """
+    from napari_ssrvae.learning import SSRVAE
+
+    X, y = training_arrays(particles, hand_labels)
+    unnamed = set(y[y > 0].tolist()) - {c.id for c in classes}
+    if unnamed:
+        raise InputError(f"Class {min(unnamed)} of the labels has no name: name every class.")
+    if model is None:
+        model = SSRVAE(seed=0)
+    model.fit(X, y, max_seconds=max_seconds, progress=progress)
+    first = next(p for p in particles if len(p.table))
+    return Workflow(
+        segmentation=segmentation,
+        patches=PatchSettings(size=first.patches.shape[-1], scale=float(first.scale)),
+        pixel_size=first.pixel_size,
+        classes=tuple(classes),
+        model=model,
+    )
+
+
+def _targets(particles: Particles, labels: Mapping[int, int]) -> npt.NDArray[np.int64]:
+    ids = particles.table["label"].to_numpy(dtype=np.int64)
+    y = np.array([int(labels.get(int(i), -1)) for i in ids], dtype=np.int64)
+    y[y < 1] = -1
+    return y
+
+
+def _check_same_scale(particles: Sequence[Particles]) -> None:
+    first = particles[0]
+    for other in particles[1:]:
+        known = first.pixel_size is not None and other.pixel_size is not None
+        ratio = other.scale / first.scale
+        if known:
+            ratio *= (other.pixel_size or 1.0) / (first.pixel_size or 1.0)
+        if other.patches.shape[1:] != first.patches.shape[1:] or abs(ratio - 1) > 0.01:
+            raise InputError(
+                "The particles of the micrographs have patches of different size or scale: "
+                "extract all of them with the settings of the first micrograph."
+            )
