@@ -1,1 +1,19 @@
-"""imaging."""
+"""Micrographs, vendor readers, segmentation, patches and shape measures with units.
+
+This room knows neither napari nor torch; what it makes is plain arrays and tables.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submodules=["infobar", "micrograph", "particles", "reading", "shape", "units", "vendors"],
+    submod_attrs={
+        "micrograph": ["Micrograph", "as_micrograph"],
+        "particles": ["Particles", "PatchSettings", "choose_scale", "extract_particles"],
+        "reading": ["SUFFIXES", "read_micrograph"],
+        "segmentation": ["METHODS", "SegmentationSettings", "segment_particles", "segment_with"],
+        "shape": ["measure_shapes"],
+        "units": ["length_in_nm"],
+    },
+)
