@@ -202,7 +202,7 @@ def _particle_names(library: ParticleLibrary) -> list[str]:
 
 def _annotation(library: ParticleLibrary, row: int, numbers: dict[str, int]) -> dict[str, Any]:
     record = library.table.iloc[row]
-    top, left, bottom, right = (float(record[c]) for c in BOX_COLUMNS)
+    top, left, bottom, right = (float(record[c]) for c in ("top", "left", "bottom", "right"))
     polygons = [
         # From (y, x) at pixel centres to (x, y) with pixel edges at whole numbers.
         np.round(outline[:, ::-1] + 0.5, 2).ravel().tolist()
@@ -224,11 +224,8 @@ def _annotation(library: ParticleLibrary, row: int, numbers: dict[str, int]) -> 
     return annotation
 
 
-BOX_COLUMNS = ("bbox_top", "bbox_left", "bbox_bottom", "bbox_right")
-
-
 def _smallest_shape(library: ParticleLibrary, name: str) -> tuple[int, int]:
     rows = library.table[library.table["micrograph"] == name]
     if not len(rows):
         return 1, 1
-    return int(rows[BOX_COLUMNS[2]].max()), int(rows[BOX_COLUMNS[3]].max())
+    return int(rows["bottom"].max()), int(rows["right"].max())

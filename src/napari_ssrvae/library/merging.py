@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 
@@ -180,10 +180,10 @@ def _stacked(
     order = [c for c in head if c in columns] + [c for c in columns if c not in head]
     parts = [t.reindex(columns=order) for t in (first, second) if len(t)]
     table = pd.concat(parts, ignore_index=True) if parts else first.reindex(columns=order)
-    kinds: Mapping[str, object] = {**second.dtypes.to_dict(), **first.dtypes.to_dict()}
+    kinds = {str(c): t.dtypes[c] for t in (second, first) for c in t.columns}
     for name in order:
         if pd.api.types.is_string_dtype(table[name]):
             table[name] = table[name].fillna("").astype("str")
         elif table[name].dtype != kinds[name] and not table[name].isna().any():
-            table[name] = table[name].astype(kinds[name])  # type: ignore[call-overload]
+            table[name] = table[name].astype(kinds[name])
     return table

@@ -17,8 +17,9 @@ from napari_ssrvae.library.classes import ParticleClass, default_color
 from napari_ssrvae.library.predictions import Predictions, predict_particles
 
 if TYPE_CHECKING:
-    from napari_ssrvae.imaging import Micrograph, Particles
-    from napari_ssrvae.learning import SSRVAE
+    from napari_ssrvae.imaging.micrograph import Micrograph
+    from napari_ssrvae.imaging.particles import Particles
+    from napari_ssrvae.learning.estimator import SSRVAE
 
 Names = Sequence[str] | Mapping[int, str] | Sequence[ParticleClass]
 HandLabels = Mapping[int, int] | npt.ArrayLike
@@ -183,20 +184,20 @@ class ParticleLibrary:
             raise InputError("The predictions belong to other particles: predict again.")
         classes = named_classes(names, predictions.model_classes)
         hand = hand_labels(labels, ids, classes)
-        name = particles.name or "micrograph"
+        # Particles of several micrographs carry their names row by row.
+        origins = particles.table.get("micrograph", [particles.name] * len(particles))
+        source = Source(
+            pixel_size=particles.pixel_size,
+            scale=float(particles.scale),
+            path=_path_text(micrograph),
+            shape=None if micrograph is None else micrograph.shape,
+        )
         return cls(
-            table=_classified_table(name, particles.table, predictions, classes, hand),
+            table=_classified_table(list(origins), particles.table, predictions, classes, hand),
             patches=np.ascontiguousarray(particles.patches, dtype=np.float32),
             masks=np.ascontiguousarray(particles.masks, dtype=bool),
             classes=classes,
-            micrographs={
-                name: Source(
-                    pixel_size=particles.pixel_size,
-                    scale=float(particles.scale),
-                    path=_path_text(micrograph),
-                    shape=None if micrograph is None else _shape(micrograph),
-                )
-            },
+            micrographs=dict.fromkeys(map(str, origins), source) or {particles.name: source},
             notes=tuple(notes),
         )
 
@@ -376,7 +377,7 @@ def hand_labels(
 
 
 def _classified_table(
-    name: str,
+    origins: Sequence[str],
     shapes: pd.DataFrame,
     predictions: Predictions,
     classes: Sequence[ParticleClass],
@@ -385,7 +386,7 @@ def _classified_table(
     names = {c.id: c.name for c in classes} | {0: ""}
     final = np.where(hand > 0, hand, predictions.class_ids)
     columns: dict[str, Any] = {
-        "micrograph": _texts([name] * len(hand)),
+        "micrograph": _texts(origins),
         "label": predictions.particle_ids,
         "class_id": final,
         "class": _texts([names[i] for i in final]),
@@ -407,11 +408,6 @@ def _path_text(micrograph: Micrograph | None) -> str | None:
     if micrograph is None or micrograph.path is None:
         return None
     return str(Path(micrograph.path).expanduser().absolute())
-
-
-def _shape(micrograph: Micrograph) -> tuple[int, int]:
-    height, width = micrograph.image.shape
-    return int(height), int(width)
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:

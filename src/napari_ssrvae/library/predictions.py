@@ -12,8 +12,8 @@ import pandas as pd
 from napari_ssrvae.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_ssrvae.imaging import Particles
-    from napari_ssrvae.learning import SSRVAE
+    from napari_ssrvae.imaging.particles import Particles
+    from napari_ssrvae.learning.estimator import SSRVAE
 
 Ids = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]

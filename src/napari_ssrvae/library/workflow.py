@@ -14,23 +14,18 @@ import numpy.typing as npt
 
 from napari_ssrvae import __version__
 from napari_ssrvae.errors import InputError, ReadError
-from napari_ssrvae.imaging import (
-    Micrograph,
-    Particles,
-    PatchSettings,
-    SegmentationSettings,
-    as_micrograph,
-    extract_particles,
-    read_micrograph,
-    segment_with,
-)
+from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
+from napari_ssrvae.imaging.particles import Particles, PatchSettings, extract_particles
+from napari_ssrvae.imaging.reading import read_micrograph
+from napari_ssrvae.imaging.segmentation import SegmentationSettings, segment_with
+from napari_ssrvae.imaging.shape import measure_shapes
 from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.storage import read_document, replaced_folder, write_document
 
 if TYPE_CHECKING:
-    from napari_ssrvae.learning import SSRVAE
+    from napari_ssrvae.learning.estimator import SSRVAE
 
 FORMAT = "napari-ssrvae workflow"
 FORMAT_VERSION = 1
@@ -200,7 +195,7 @@ class Workflow:
         VersionError
             A newer version of this package wrote it.
         """
-        from napari_ssrvae.learning import SSRVAE
+        from napari_ssrvae.learning.estimator import SSRVAE
 
         source = Path(folder).expanduser().absolute()
         if not source.is_dir():
@@ -240,10 +235,26 @@ def extract_alike(
     pixel_size : float or None
         nm per pixel of the others' micrograph. Where one of the two is unknown, the pixels are
         taken to be equal.
+
+    Returns
+    -------
+    Particles
+        Empty where the labels are.
     """
     scale = patches.scale
     if scale is not None and pixel_size is not None and micrograph.pixel_size is not None:
         scale = scale * pixel_size / micrograph.pixel_size
+    if not np.any(labels):
+        table = measure_shapes(labels, micrograph.image, micrograph.pixel_size)
+        frames = np.empty((0, patches.size, patches.size), dtype=np.float32)
+        return Particles(
+            frames,
+            frames.astype(bool),
+            table.assign(oversize=np.empty(0, dtype=bool)),
+            1.0 if scale is None else scale,
+            micrograph.pixel_size,
+            micrograph.name,
+        )
     return extract_particles(micrograph, labels, patches.size, scale=scale)
 
 
@@ -326,7 +337,7 @@ def train_workflow(
     TrainingError
         Training could not go on.
     """
-    from napari_ssrvae.learning import SSRVAE
+    from napari_ssrvae.learning.estimator import SSRVAE
 
     X, y = training_arrays(particles, hand_labels)
     unnamed = set(y[y > 0].tolist()) - {c.id for c in classes}
