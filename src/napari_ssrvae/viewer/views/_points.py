@@ -14,9 +14,6 @@ from napari_ssrvae.viewer.views.color import NO_CLASS, qcolor
 OPACITY = 225
 """A little transparency, so that dense places show."""
 
-MANY_COLORS = 512
-"""More distinct colours than this are rounded: each one is drawn and kept by pyqtgraph."""
-
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -143,8 +140,6 @@ def _rgba_and_names(
     if colors.ndim == 2 and colors.shape[1] in (3, 4):
         rgba = np.full((len(colors), 4), OPACITY, dtype=np.uint8)
         rgba[:, : colors.shape[1]] = colors
-        if len(np.unique(rgba, axis=0)) > MANY_COLORS:
-            rgba &= 0xF0
         return rgba, [""] * len(colors)
     if colors.ndim != 1:
         raise InputError(f"Colours have shape {colors.shape}; give (n,), (n, 3) or (n, 4).")

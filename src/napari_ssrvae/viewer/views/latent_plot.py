@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from qtpy.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
+from qtpy.QtGui import QPainterPath
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -21,13 +21,31 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.viewer.views._cloud import PointCloud
 from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
 from napari_ssrvae.viewer.views._pyqtgraph import pg
-from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, blend
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 from napari_ssrvae.viewer.views.legend import ColorChip
 
 PICK_RADIUS = 10.0
 """How far from a point, in screen px, a click or the pointer still means it."""
+
+
+MARK_SIZE = 34
+"""Size in px of the mark around the selected point."""
+
+
+def _mark() -> QPainterPath:
+    """Return a ring with four ticks, of size 1: unlike the plain rings of the hand labels."""
+    path = QPainterPath()
+    path.addEllipse(QPointF(0, 0), 0.3, 0.3)
+    for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        path.moveTo(0.3 * x, 0.3 * y)
+        path.lineTo(0.5 * x, 0.5 * y)
+    return path
+
+
+MARK = _mark()
 
 
 class LatentPlot(ThemedWidget):
@@ -56,7 +74,6 @@ class LatentPlot(ThemedWidget):
         self._points = NO_POINTS
         self._selected: int | None = None
         self._hovered: int | None = None
-        self._brushes: dict[int, Any] = {}
 
         self._message = QLabel(self)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -68,11 +85,15 @@ class LatentPlot(ThemedWidget):
         self._box = self._plot.getPlotItem().getViewBox()
         self._box.setMenuEnabled(False)
         self._plot.getPlotItem().hideButtons()
-        self._dots = self._add_layer(z=0)
-        self._labelled_dots = self._add_layer(z=1)
-        # The halo keeps the ring visible over points of any colour.
-        self._halo = self._add_layer(z=2, passive=True)
-        self._ring = self._add_layer(z=3, passive=True)
+        self._dots, self._labelled_dots = PointCloud(), PointCloud()
+        # The halo keeps the mark visible over points of any colour.
+        self._halo, self._ring = (pg.ScatterPlotItem(symbol=MARK, size=MARK_SIZE) for _ in "12")
+        layers = (self._dots, self._labelled_dots, self._halo, self._ring)
+        for height, layer in enumerate(layers):
+            layer.setZValue(height)
+            # The mark must not change the zoom when it is at the rim.
+            is_mark = layer in (self._halo, self._ring)
+            self._plot.getPlotItem().addItem(layer, ignoreBounds=is_mark)
         self._plot.scene().sigMouseClicked.connect(self._on_click)
         self._plot.scene().sigMouseMoved.connect(self._on_move)
         self._plot.viewport().installEventFilter(self)
@@ -233,57 +254,34 @@ class LatentPlot(ThemedWidget):
 
     # ------------------------------------------------------------------ drawing
 
-    def _add_layer(self, z: int, *, passive: bool = False) -> Any:
-        layer = pg.ScatterPlotItem(pxMode=True)
-        layer.setZValue(z)
-        # A ring must not change the zoom when it is drawn at the rim.
-        self._plot.getPlotItem().addItem(layer, ignoreBounds=passive)
-        return layer
-
     def _draw_points(self) -> None:
         points, theme = self._points, self.theme()
         size = 9 if len(points) <= 500 else 7 if len(points) <= 5000 else 4
-        brushes = self._shared_brushes(points.colors)
         by_hand = points.labelled
-        edge = blend(theme.background, theme.foreground, 0.15)
-        self._dots.setData(
-            *points.xy[~by_hand].T,
+        self._dots.set_cloud(
+            points.xy[~by_hand],
+            points.colors[~by_hand],
             size=size,
-            pen=pg.mkPen(edge, width=0.5) if size > 4 else pg.mkPen(None),
-            brush=brushes[~by_hand],
+            edge=theme.background,
+            edge_width=0.5 if size > 4 else 0,
         )
-        self._labelled_dots.setData(
-            *points.xy[by_hand].T,
-            size=max(size + 2, 9),
-            pen=pg.mkPen(theme.foreground, width=2),
-            brush=brushes[by_hand],
+        self._labelled_dots.set_cloud(
+            points.xy[by_hand],
+            points.colors[by_hand],
+            size=max(size + 1, 8),
+            edge=theme.foreground,
+            edge_width=1.8,
         )
-
-    def _shared_brushes(self, colors: NDArray[np.uint8]) -> NDArray[np.object_]:
-        """Return one brush a point, equal colours sharing one object.
-
-        pyqtgraph draws each distinct brush object once and keeps the picture: a new object for
-        every point, or at every update, would fill its atlas without end.
-        """
-        packed = colors.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
-        distinct, inverse = np.unique(packed, return_inverse=True)
-        result = np.empty(len(distinct), dtype=object)
-        for place, value in enumerate(distinct.tolist()):
-            if value not in self._brushes:
-                rgba = (value >> 24 & 255, value >> 16 & 255, value >> 8 & 255, value & 255)
-                self._brushes[value] = pg.mkBrush(*rgba)
-            result[place] = self._brushes[value]
-        return result[inverse]
 
     def _draw_ring(self) -> None:
         position = self._points.position(self._selected)
         x, y = ([], []) if position is None else ([position[0]], [position[1]])
         theme = self.theme()
-        for layer, size, color, width in (
-            (self._halo, 20, theme.background, 6),
-            (self._ring, 20, theme.foreground, 3),
+        for layer, color, width in (
+            (self._halo, theme.background, 6),
+            (self._ring, theme.foreground, 2.5),
         ):
-            layer.setData(x, y, size=size, brush=None, pen=pg.mkPen(color, width=width))
+            layer.setData(x, y, brush=None, pen=pg.mkPen(color, width=width))
 
     def _reveal(self, x: float, y: float) -> None:
         self._box.updateAutoRange()
@@ -301,6 +299,8 @@ class LatentPlot(ThemedWidget):
 
     def _lay_out(self) -> None:
         self._page = QWidget(self)
+        for side in ("bottom", "left"):
+            self._plot.getPlotItem().getAxis(side).setStyle(maxTickLevel=0)
         self._legend = QWidget(self._page)
         self._legend_flow = QFlowLayout(self._legend)
         self._legend_flow.setContentsMargins(0, 0, 0, 0)

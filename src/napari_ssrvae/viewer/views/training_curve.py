@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.views._pyqtgraph import pg
@@ -14,6 +14,7 @@ from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 LOSS_COLOR = "#e69f00"
 ACCURACY_COLOR = "#56b4e9"
 AXIS_WIDTH = 40
+PLOT_HEIGHT = 100
 
 
 class TrainingCurve(ThemedWidget):
@@ -22,16 +23,14 @@ class TrainingCurve(ThemedWidget):
     Parameters
     ----------
     accuracy_name : str
-        What the second curve shows, in the words of the person.
+        What the second curve shows ("accuracy", "confidence").
     parent : QWidget, optional
         The parent widget.
     """
 
     EMPTY_TEXT = "Train to see the loss fall and the accuracy rise"
 
-    def __init__(
-        self, *, accuracy_name: str = "accuracy on labels", parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, *, accuracy_name: str = "accuracy", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._accuracy_name = accuracy_name
         self._epochs: list[float] = []
@@ -42,11 +41,11 @@ class TrainingCurve(ThemedWidget):
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
         self._plot = pg.PlotWidget(parent=self)
-        self._plot.setFixedHeight(96)
+        self._plot.setFixedHeight(PLOT_HEIGHT)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setToolTip(
-            "Left axis: loss, lower is better. "
-            f"Right axis: {accuracy_name}, 1 means that every one is right."
+            "Left axis: the loss, which falls while the model learns.\n"
+            f"Right axis: {accuracy_name} on the particles that you labelled; at 1 all are right."
         )
         self._accuracy_box = pg.ViewBox(enableMouse=False, enableMenu=False)
         self._set_up_axes()
@@ -80,6 +79,7 @@ class TrainingCurve(ThemedWidget):
         self._accuracies.append(math.nan if accuracy is None else float(accuracy))
         self._draw()
         self._text.setText(self._latest())
+        self._plot.show()
 
     def clear(self) -> None:
         """Forget everything and say what to do."""
@@ -88,6 +88,7 @@ class TrainingCurve(ThemedWidget):
         self._accuracies.clear()
         self._draw()
         self._text.setText(self.EMPTY_TEXT)
+        self._plot.hide()
 
     def text(self) -> str:
         """Return the line of text above the curves (rich text)."""
@@ -96,10 +97,6 @@ class TrainingCurve(ThemedWidget):
     def values(self) -> tuple[list[float], list[float], list[float]]:
         """Return epochs, losses and accuracies as drawn; NaN is a gap."""
         return list(self._epochs), list(self._losses), list(self._accuracies)
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Return a size that fits a narrow dock."""
-        return QSize(280, 120)
 
     def _latest(self) -> str:
         parts = [
@@ -123,6 +120,8 @@ class TrainingCurve(ThemedWidget):
         item.hideButtons()
         item.setMouseEnabled(x=False, y=False)
         item.hideAxis("bottom")
+        # Room for half a line of text above and below, or the outermost numbers are cut.
+        item.layout.setContentsMargins(0, 6, 0, 6)
         item.showAxis("right")
         right, left = item.getAxis("right"), item.getAxis("left")
         right.linkToView(self._accuracy_box)
