@@ -141,7 +141,7 @@ class Workflow:
             The scale cannot be trusted (see `scale_note`); the sentence is also in `notes`.
         """
         if isinstance(micrograph, (str, os.PathLike)):
-            micrograph = read_micrograph(micrograph)
+            micrograph = read_micrograph(Path(micrograph))
         elif not isinstance(micrograph, Micrograph):
             micrograph = as_micrograph(micrograph)
         if labels is None:
