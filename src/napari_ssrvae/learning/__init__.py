@@ -1,1 +1,13 @@
-"""learning."""
+"""The semi-supervised, rotationally invariant VAE: model, training, estimator, evaluation."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "classifier": ["Classifier"],
+        "estimator": ["Latents", "SSRVAE"],
+        "evaluation": ["QualityReport"],
+        "training": ["EpochState"],
+    },
+)

@@ -1,0 +1,611 @@
+"""`SSRVAE`: the semi-supervised, rotationally invariant VAE as a scikit-learn style estimator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm as standard_normal
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from ..errors import InputError, NotFittedError, TrainingError
+from . import checkpoint
+from .classifier import Classifier, class_features, class_probabilities
+from .evaluation import QualityReport, cross_validated, next_to_label
+from .model import DECODERS, INVARIANCES, Architecture, PosedVAE, Weights
+from .pose import QUARTER, wrapped
+from .preprocessing import Normalisation, checked_images
+from .training import (
+    Diverged,
+    EpochState,
+    Trainer,
+    TrainingData,
+    TrainingSettings,
+    in_own_randomness,
+)
+
+BATCH = 512  # images a batch outside training: bounds memory, whatever the number of images
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the model sees in each image, besides its pixels.
+
+    Attributes
+    ----------
+    z : ndarray
+        (n, latent_dim) continuous latents, about standard normal.
+    angle : ndarray
+        (n,) radians within [-pi, pi), counter-clockwise on the screen; 0 where not modelled.
+    shift : ndarray
+        (n, 2) as (y, x), fractions of the frame; 0 where not modelled.
+    scale : ndarray
+        (n,) magnification; 1 where not modelled.
+    y : ndarray
+        (n,) predicted classes; -1 for a model without classes.
+    """
+
+    z: NDArray[np.float32]
+    angle: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    y: NDArray[np.int64]
+
+
+class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Semi-supervised VAE with rotation and translation split off; VAE, rVAE and ss-VAE as well.
+
+    `fit` with a few labels trains the whole model; its class encoder is the classifier. Without
+    labels (`y=None`) it is a VAE, or an rVAE where `invariances` holds "rotation"; with labels and
+    `invariances=()` it is the ss-VAE. Method: Ziatdinov et al., Digital Discovery 3 (2024) 1213;
+    what differs from it is in the documentation, "The model".
+
+    Parameters
+    ----------
+    latent_dim : int
+        Number of continuous latents z.
+    invariances : sequence of {"rotation", "translation", "scale"}
+        What is split off z as pose.
+    decoder : {"template", "coordinate"}
+        One upright image per (y, z) that is warped (fast), or the paper's perceptron on the warped
+        pixel grid (slow).
+    device : str
+        "auto" takes CUDA, then MPS, then the CPU; or the name of a torch device.
+    seed : int, optional
+        The same seed gives the same model on one CPU. None draws one.
+    epochs : int, optional
+        Length of the training; None chooses it by the number of images.
+    steps_per_epoch : int
+        Steps between two states of `iter_fit`.
+    batch_size, labelled_batch_size : int
+        Images a step; labelled ones are drawn class by class and take part in every step.
+    learning_rate : float
+        Peak step size of Adam.
+    classification_weight : float
+        Weight of the classification loss on the labelled images (the paper's 30).
+    kl_weight : float
+        Weight of the priors of pose and z against the likelihood.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        (k,) the labels met in `fit`, sorted; empty for a model without classes.
+    history_ : DataFrame
+        One row an epoch: the fields of `EpochState`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 2,
+        invariances: Sequence[str] = ("rotation", "translation"),
+        decoder: str = "template",
+        device: str = "auto",
+        seed: int | None = None,
+        *,
+        epochs: int | None = None,
+        steps_per_epoch: int = 10,
+        batch_size: int = 64,
+        labelled_batch_size: int = 32,
+        learning_rate: float = 2e-3,
+        classification_weight: float = 30.0,
+        kl_weight: float = 1.0,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.invariances = invariances
+        self.decoder = decoder
+        self.device = device
+        self.seed = seed
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.labelled_batch_size = labelled_batch_size
+        self.learning_rate = learning_rate
+        self.classification_weight = classification_weight
+        self.kl_weight = kl_weight
+
+    # ------------------------------------------------------------------- training
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        resume: bool = False,
+        max_seconds: float | None = None,
+        progress: Callable[[EpochState], object] | None = None,
+    ) -> SSRVAE:
+        """Train.
+
+        Parameters
+        ----------
+        X : array_like
+            (n, H, W) images of any intensity range.
+        y : array_like of int, optional
+            (n,) classes >= 0, -1 where unlabelled. None trains a model without classes.
+        resume : bool
+            Go on from the trained model (new labels, new images, a new class) instead of anew.
+        max_seconds : float, optional
+            Finish, with a complete schedule, within about this time.
+        progress : callable, optional
+            Called with the `EpochState` of every epoch.
+
+        Raises
+        ------
+        InputError
+            Where images, labels or settings cannot be used.
+        TrainingError
+            Where training broke down twice, or the device gave up; the best model is kept.
+        """
+        for state in self.iter_fit(X, y, resume=resume, max_seconds=max_seconds):
+            if progress is not None:
+                progress(state)
+        return self
+
+    def iter_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        resume: bool = False,
+        max_seconds: float | None = None,
+    ) -> Generator[EpochState, None, None]:
+        """Train, one `EpochState` at a time; parameters as in `fit`.
+
+        Closing the generator after any state, or an error on the way, leaves this estimator with
+        the best model so far. Until then it keeps answering with the model that it had before.
+        """
+        images = checked_images(X)
+        self._check_parameters()
+        if len(images) < 2:
+            raise InputError(f"Training needs at least 2 images, not {len(images)}.")
+        before = self._state() if resume else None
+        classes, indices = _checked_labels(y, len(images), before)
+        if max_seconds is not None and not max_seconds > 0:
+            raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
+        return self._train(images, classes, indices, before, max_seconds)
+
+    def _train(
+        self,
+        images: NDArray[Any],
+        classes: NDArray[np.int64],
+        indices: NDArray[np.int64],
+        before: checkpoint.TrainedState | None,
+        max_seconds: float | None,
+    ) -> Generator[EpochState, None, None]:
+        normalisation = before.normalisation if before else Normalisation.of(images)
+        data = TrainingData(images, normalisation, indices)
+        data.check()
+        seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
+        device = chosen_device(self.device)
+        settings = self._settings(len(images), resumed=before is not None, seconds=max_seconds)
+        rows: list[dict[str, float]] = []
+        trainer: Trainer | None = None
+        finished: PosedVAE | None = None
+        try:
+            for retry in (False, True):
+                if retry:
+                    settings = replace(settings, learning_rate=settings.learning_rate / 5)
+                module = self._module(classes, normalisation, before, seed)
+                trainer = Trainer(module, data, settings, seed, device)
+                if before is not None:
+                    trainer.optimiser.load_state(before.optimiser)
+                rows.clear()
+                try:
+                    for state in trainer.epochs():
+                        rows.append(asdict(state))
+                        yield state
+                    break
+                except Diverged as error:
+                    if retry:
+                        raise TrainingError(
+                            "Training diverged twice (the loss is not a number); try a lower "
+                            "learning_rate, or look for broken images. The best model is kept."
+                        ) from error
+        finally:
+            if trainer is not None and trainer.best is not None:
+                finished = trainer.best
+                self._trained = checkpoint.TrainedState(
+                    module=finished,
+                    normalisation=normalisation,
+                    classes=classes,
+                    history=_continued(before, rows),
+                    optimiser=trainer.optimiser.state(),
+                    seed=seed,
+                )
+
+    def _module(
+        self,
+        classes: NDArray[np.int64],
+        normalisation: Normalisation,
+        before: checkpoint.TrainedState | None,
+        seed: int,
+    ) -> PosedVAE:
+        architecture = Architecture(
+            n_classes=max(1, len(classes)),
+            latent_dim=self.latent_dim,
+            invariances=tuple(i for i in INVARIANCES if i in self.invariances),
+            decoder=self.decoder,
+            size=normalisation.size,
+            background=normalisation.background,
+            classifier_size=min(normalisation.size, 48),
+        )
+        with in_own_randomness(seed):
+            module = PosedVAE(architecture)
+        if before is not None:
+            if replace(architecture, n_classes=1) != replace(
+                before.module.architecture, n_classes=1
+            ):
+                raise InputError(
+                    "Latents, invariances or decoder were changed since the model was trained; "
+                    "train anew instead of resuming."
+                )
+            module.take_over(before.module, np.searchsorted(classes, before.classes).tolist())
+        return module
+
+    def _settings(self, n: int, *, resumed: bool, seconds: float | None) -> TrainingSettings:
+        steps = int(np.clip(250 + n / 5, 250, 600))
+        epochs = self.epochs or -(-steps // self.steps_per_epoch)
+        if resumed and not self.epochs:
+            epochs = -(-epochs // 2)
+        return TrainingSettings(
+            n_epochs=epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            labelled_batch_size=self.labelled_batch_size,
+            learning_rate=self.learning_rate * (0.5 if resumed else 1),
+            weights=Weights(kl=self.kl_weight, classification=self.classification_weight),
+            ramp=0.0 if resumed else 1 / 3,
+            max_seconds=seconds,
+        )
+
+    def _check_parameters(self) -> None:
+        for name in ("latent_dim", "steps_per_epoch", "batch_size", "labelled_batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise InputError(f"{name} must be a whole number above 0, not {value!r}.")
+        if self.epochs is not None and (
+            not isinstance(self.epochs, int | np.integer) or self.epochs < 1
+        ):
+            raise InputError(f"epochs must be None or a whole number above 0, not {self.epochs!r}.")
+        for name in ("learning_rate", "classification_weight", "kl_weight"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be above 0, not {getattr(self, name)!r}.")
+        if self.decoder not in DECODERS:
+            raise InputError(f"decoder must be one of {DECODERS}, not {self.decoder!r}.")
+        if isinstance(self.invariances, str) or not set(self.invariances) <= set(INVARIANCES):
+            raise InputError(
+                f"invariances must be a sequence of {INVARIANCES}, not {self.invariances!r}."
+            )
+        chosen_device(self.device)
+
+    # ------------------------------------------------------------ using the model
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """The most probable class of each image, (n,)."""
+        return self.classifier().predict(X)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Probabilities (n, k) in the order of `classes_`."""
+        return self.classifier().predict_proba(X)
+
+    def classifier(self) -> Classifier:
+        """The class encoder alone: predicts, saves and loads without the rest of the model."""
+        state = self._state()
+        if not len(state.classes):
+            raise NotFittedError(
+                "This model was trained without labels and has no classes; call fit with y."
+            )
+        rotation = "rotation" in state.module.architecture.invariances
+        return Classifier(
+            state.module.class_encoder, state.normalisation, state.classes, 4 if rotation else 1
+        )
+
+    def encode(self, X: ArrayLike) -> Latents:
+        """Most probable class, pose and mean z of each image."""
+        state = self._state()
+        parts = [_encoded(state, x) for x in self._batches(X)]
+        z, angle, shift, scale = (np.concatenate([part[i] for part in parts]) for i in range(4))
+        y = self.predict(X) if len(state.classes) else np.full(len(z), -1, np.int64)
+        frame = np.array([state.normalisation.height, state.normalisation.width], np.float32)
+        return Latents(z, angle, shift * state.normalisation.size / frame, scale, y)
+
+    def decode(
+        self,
+        y: ArrayLike,
+        z: ArrayLike,
+        angle: ArrayLike = 0,
+        shift: ArrayLike = (0, 0),
+        scale: ArrayLike = 1,
+    ) -> NDArray[np.float32]:
+        """Images (n, H, W) on the intensity scale of the training data.
+
+        Parameters
+        ----------
+        y : array_like of int
+            Classes (n,) or one class; ignored by a model without classes.
+        z : array_like
+            (n, latent_dim) or (latent_dim,).
+        angle, shift, scale : array_like
+            Pose as in `Latents`: (n,), (n, 2), (n,), or one for all.
+        """
+        state = self._state()
+        z_array = np.atleast_2d(np.asarray(z, np.float32))
+        if z_array.ndim != 2 or z_array.shape[1] != state.module.architecture.latent_dim:
+            raise InputError(
+                f"z must have {state.module.architecture.latent_dim} columns, "
+                f"not shape {z_array.shape}."
+            )
+        indices = self._class_indices(y, state)
+        angle_array, scale_array = np.asarray(angle, np.float32), np.asarray(scale, np.float32)
+        shift_array = np.asarray(shift, np.float32)
+        try:
+            (n,) = np.broadcast_shapes(
+                z_array.shape[:1], np.atleast_1d(indices).shape, np.atleast_1d(angle_array).shape,
+                np.atleast_2d(shift_array).shape[:1], np.atleast_1d(scale_array).shape,
+            )  # fmt: skip
+            arrays = (
+                np.broadcast_to(indices, (n,)),
+                np.broadcast_to(z_array, (n, z_array.shape[1])),
+                np.broadcast_to(angle_array, (n,)),
+                np.broadcast_to(shift_array, (n, 2)),
+                np.broadcast_to(scale_array, (n,)),
+            )
+        except ValueError as error:
+            raise InputError("y, z, angle, shift and scale must be of the same length.") from error
+        return _decoded(state, arrays)
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Each image as the model sees it: decoded from its own class, z and pose, (n, H, W)."""
+        seen = self.encode(X)
+        return self.decode(seen.y, seen.z, seen.angle, seen.shift, seen.scale)
+
+    def manifold(self, y: int = 0, n: int = 9) -> NDArray[np.float32]:
+        """Upright images of one class over the plane of the first two latents.
+
+        Parameters
+        ----------
+        y : int
+            Class; ignored by a model without classes.
+        n : int
+            Images along each latent, at equal steps of the standard normal's probability.
+
+        Returns
+        -------
+        ndarray
+            (n, n, H, W): rows run along the first latent, columns along the second. A model with
+            one latent gives (1, n, H, W).
+        """
+        state = self._state()
+        steps = standard_normal.ppf(np.linspace(0.05, 0.95, n))
+        z = np.zeros((n * n, state.module.architecture.latent_dim), np.float32)
+        if z.shape[1] == 1:
+            z = steps[:, None].astype(np.float32)
+        else:
+            z[:, 0], z[:, 1] = np.repeat(steps, n), np.tile(steps, n)
+        images = self.decode(y, z)
+        return images.reshape(-1, n, *images.shape[1:])
+
+    def novelty(self, X: ArrayLike) -> NDArray[np.float32]:
+        """How unlike every class each image is, (n,); higher = less like any.
+
+        The share of the image's contrast that the model cannot reproduce, from 0 (all reproduced).
+        """
+        images = checked_images(X)
+        state = self._state()
+        scaled = state.normalisation(images)
+        again = state.normalisation(self.reconstruct(images))
+        missed = ((scaled - again) ** 2).mean(axis=(1, 2))
+        contrast = ((scaled - state.normalisation.background) ** 2).mean(axis=(1, 2))
+        return np.asarray(missed / (contrast + 1e-3), np.float32)
+
+    def suggest(self, X: ArrayLike, n: int = 1) -> NDArray[np.int64]:
+        """Indices of the images whose labels would teach most: uncertain, and unlike each other.
+
+        Parameters
+        ----------
+        X : array_like
+            (m, H, W) unlabelled images.
+        n : int
+            How many to suggest, at most m; the most useful first.
+        """
+        self.classifier()
+        features = np.concatenate(
+            [class_features(self._state().module.class_encoder, x) for x in self._batches(X)]
+        )
+        return next_to_label(self.predict_proba(X), features, n)
+
+    def quality(self, X: ArrayLike, y: ArrayLike) -> QualityReport:
+        """How well the labelled images are classified by models that never saw their labels.
+
+        Trains up to three models of this one's settings, each on all images but without the labels
+        of one part; the estimator itself is not changed and need not be trained.
+        """
+        return cross_validated(self, checked_images(X), np.asarray(y))
+
+    # ------------------------------------------------------------------- storage
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the trained model to a folder: JSON and safetensors, nothing executable."""
+        checkpoint.save_model(Path(path), self.get_params(), self._state())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SSRVAE:
+        """Read a model that `save` wrote; runs no code from the files.
+
+        Raises
+        ------
+        ReadError
+            Where a file is missing or damaged; `VersionError` where it is from a newer version.
+        """
+        parameters, state = checkpoint.load_model(Path(path))
+        parameters["invariances"] = tuple(parameters["invariances"])
+        model = cls(**parameters)
+        state.module.to(chosen_device(model.device, fallback=True))
+        model._trained = state
+        return model
+
+    # ------------------------------------------------------------------ internals
+
+    def _state(self) -> checkpoint.TrainedState:
+        state: checkpoint.TrainedState | None = getattr(self, "_trained", None)
+        if state is None:
+            raise NotFittedError("The model is not trained yet; call fit first.")
+        return state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return getattr(self, "_trained", None) is not None
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """The labels met in training, sorted; empty for a model without classes."""
+        return self._state().classes.copy()
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """One row an epoch, over all runs that led to this model."""
+        return self._state().history.copy()
+
+    def _batches(self, X: ArrayLike) -> Iterator[torch.Tensor]:
+        images, state = checked_images(X), self._state()
+        device = state.module.background.device
+        for start in range(0, max(len(images), 1), BATCH):
+            yield torch.from_numpy(state.normalisation(images[start : start + BATCH])).to(device)
+
+    @staticmethod
+    def _class_indices(y: ArrayLike, state: checkpoint.TrainedState) -> NDArray[np.int64]:
+        wanted = np.asarray(y)
+        if not len(state.classes):
+            return np.zeros(wanted.shape, np.int64)
+        if not np.isin(wanted, state.classes).all():
+            raise InputError(f"y must be one of the classes {state.classes.tolist()}.")
+        return np.searchsorted(state.classes, wanted)
+
+
+def chosen_device(name: str, *, fallback: bool = False) -> torch.device:
+    """The torch device for "auto" or a name; `fallback` takes the CPU where it does not exist."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if fallback:
+            return torch.device("cpu")
+        raise InputError(
+            f'The device {name!r} is not available here; use device="auto" or "cpu".'
+        ) from error
+    return device
+
+
+def _checked_labels(
+    y: ArrayLike | None, n: int, before: checkpoint.TrainedState | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sorted classes and the class index of each image, -1 where unlabelled."""
+    if y is None:
+        if before is not None and len(before.classes):
+            return before.classes, np.full(n, -1)
+        return np.empty(0, np.int64), np.full(n, -1)
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise InputError(f"y must hold one label for each of the {n} images, not {labels.shape}.")
+    if labels.dtype.kind == "f" and np.array_equal(labels, np.round(labels)):
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iu" or (labels.astype(np.int64) < -1).any():
+        raise InputError("Labels must be whole numbers from 0, or -1 for an unlabelled image.")
+    labels = labels.astype(np.int64)
+    classes = np.unique(labels[labels >= 0])
+    if before is not None:
+        if not len(before.classes):
+            raise InputError("The model was trained without classes; train anew to give it labels.")
+        classes = np.union1d(classes, before.classes)
+    if not len(classes):
+        raise InputError("No image is labelled: label at least two classes, or train with y=None.")
+    if len(classes) < 2:
+        raise InputError(
+            f"Only class {classes[0]} has labels; label at least one image of a second class."
+        )
+    indices = np.searchsorted(classes, labels)
+    return classes, np.where(labels < 0, -1, indices)
+
+
+def _continued(
+    before: checkpoint.TrainedState | None, rows: list[dict[str, float]]
+) -> pd.DataFrame:
+    history = pd.DataFrame(rows, columns=list(EpochState.__dataclass_fields__))
+    if before is None or before.history.empty:
+        return history
+    if history.empty:
+        return before.history
+    history["epoch"] += int(before.history["epoch"].iloc[-1])
+    return pd.concat([before.history, history], ignore_index=True)
+
+
+@torch.inference_mode()
+def _encoded(state: checkpoint.TrainedState, x: torch.Tensor) -> tuple[NDArray[Any], ...]:
+    module = state.module
+    rows = torch.arange(len(x), device=x.device)
+    y = torch.zeros_like(rows)
+    if len(state.classes):
+        turns = module.architecture.n_turns
+        y = class_probabilities(module.class_encoder, x, turns).argmax(1)
+    posterior = module.posterior(x)
+    turn = posterior.turn[:, y, rows].argmax(0)
+    q = posterior.at(turn, y, rows)
+    used = module.architecture.invariances
+    return (
+        q.z.cpu().numpy(),
+        wrapped((turn * QUARTER + q.residual) * ("rotation" in used)).cpu().numpy(),
+        (q.shift * ("translation" in used)).cpu().numpy(),
+        (q.log_scale * ("scale" in used)).exp().cpu().numpy(),
+    )
+
+
+@torch.inference_mode()
+def _decoded(
+    state: checkpoint.TrainedState, arrays: tuple[NDArray[Any], ...]
+) -> NDArray[np.float32]:
+    normalisation, module = state.normalisation, state.module
+    frame = np.array([normalisation.height, normalisation.width], np.float32)
+    y, z, angle, shift, scale = arrays
+    shift = shift * frame / normalisation.size
+    device = module.background.device
+    parts = []
+    for start in range(0, len(y), BATCH):
+        chunk = slice(start, start + BATCH)
+        tensors = [
+            torch.from_numpy(a[chunk].copy()).to(device) for a in (y, z, angle, shift, scale)
+        ]
+        images = module.decode(
+            tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], normalisation.size
+        )
+        parts.append(normalisation.undone(images.cpu().numpy()))
+    return np.concatenate(parts)

@@ -1,0 +1,150 @@
+"""The four networks: class encoder (the classifier), pose encoder, and two decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .pose import warp
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    """Images (n, s, s) brought to another side length, without aliasing."""
+    if images.shape[-1] == size:
+        return images
+    if images.shape[-1] == 2 * size:
+        return F.avg_pool2d(images.unsqueeze(1), 2).squeeze(1)
+    return F.interpolate(
+        images.unsqueeze(1), size=(size, size), mode="bilinear", antialias=True
+    ).squeeze(1)
+
+
+def _standardised(images: Tensor) -> Tensor:
+    """Each image with mean 0 and variance 1: brightness and contrast carry no class."""
+    return F.instance_norm(images.unsqueeze(1), eps=1e-4)
+
+
+def _convolutions(
+    channels: Sequence[int], kernels: Sequence[int], strides: Sequence[int]
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    inputs = 1
+    for outputs, kernel, stride in zip(channels, kernels, strides, strict=True):
+        layers += [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), nn.ReLU()]
+        inputs = outputs
+    return nn.Sequential(*layers)
+
+
+class ClassEncoder(nn.Module):
+    """q(y | x): a small convolutional network, usable without the rest of the model.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+    size : int
+        Side in pixels to which images are brought first.
+    """
+
+    def __init__(self, n_classes: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.body = _convolutions((16, 32, 64, 64), (7, 5, 5, 3), (2, 2, 2, 1))
+        self.head = nn.Linear(128, n_classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(n, s, s) -> (n, 128): what the last layer sees."""
+        maps = self.body(_standardised(_resized(images, self.size)))
+        return torch.cat([maps.mean((-2, -1)), maps.amax((-2, -1))], dim=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, s, s) -> (n, n_classes) logits."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+class PoseEncoder(nn.Module):
+    """q(turn, residual angle, shift, scale, z | x, y): one row of numbers a class.
+
+    The image is shown already turned back by a whole number of quarters, so this network only has
+    to tell how well that turn fits and what is left of the pose.
+
+    Parameters
+    ----------
+    n_classes, n_outputs : int
+        Classes, and numbers for each class.
+    size : int
+        Side in pixels to which images are brought first.
+    """
+
+    def __init__(self, n_classes: int, n_outputs: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.n_outputs = n_outputs
+        self.body = _convolutions((16, 32, 64), (5, 5, 3), (2, 2, 1))
+        side = -(-(-(-size // 2)) // 2)
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(64 * side * side, 128), nn.ReLU())
+        self.head = nn.Linear(128, n_classes * n_outputs)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, s, s) -> (n, n_classes, n_outputs)."""
+        features = self.hidden(self.body(_standardised(_resized(images, self.size))))
+        outputs: Tensor = self.head(features)
+        return outputs.reshape(len(images), -1, self.n_outputs)
+
+
+class TemplateDecoder(nn.Module):
+    """(z, y) -> one upright image, sampled on the posed grid: the cheap form of p(x | y, z, pose).
+
+    Parameters
+    ----------
+    n_classes, latent_dim : int
+        Widths of y (one-hot) and z.
+    size : int
+        Side of the template in pixels.
+    """
+
+    def __init__(self, n_classes: int, latent_dim: int, size: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.size = size
+        self.of_class = nn.Linear(n_classes, hidden)
+        self.of_z = nn.Linear(latent_dim, hidden, bias=False)
+        self.body = nn.Sequential(
+            nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, size * size)
+        )
+
+    def forward(self, y: Tensor, z: Tensor, grid: Tensor, background: Tensor) -> Tensor:
+        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> images (n, s, s) within [0, 1]."""
+        logits = self.body(self.of_class(y) + self.of_z(z))
+        template = torch.sigmoid(logits).reshape(-1, self.size, self.size)
+        return warp(template, grid, background)
+
+
+class CoordinateDecoder(nn.Module):
+    """The paper's decoder: the posed pixel grid, joined with (z, y), through a perceptron.
+
+    Parameters
+    ----------
+    n_classes, latent_dim : int
+        Widths of y (one-hot) and z.
+    """
+
+    def __init__(self, n_classes: int, latent_dim: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.of_class = nn.Linear(n_classes, hidden)
+        self.of_z = nn.Linear(latent_dim, hidden, bias=False)
+        self.of_place = nn.Linear(2, hidden, bias=False)
+        self.body = nn.Sequential(
+            nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1)
+        )
+
+    def forward(self, y: Tensor, z: Tensor, grid: Tensor, background: Tensor) -> Tensor:
+        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> images (n, s, s) within [0, 1]."""
+        code = (self.of_class(y) + self.of_z(z))[:, None, None]
+        image: Tensor = torch.sigmoid(self.body(self.of_place(grid) + code)).squeeze(-1)
+        return image
