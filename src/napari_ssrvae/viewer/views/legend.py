@@ -131,6 +131,7 @@ class ClassLegend(ThemedWidget):
         while len(self._cells) > len(rows):
             for cell in self._cells.pop():
                 self._grid.removeWidget(cell)
+                cell.hide()
                 cell.deleteLater()
         while len(self._cells) < len(rows):
             self._add_row()
