@@ -1,1 +1,1 @@
-"""viewer."""
+"""Everything that knows napari or Qt."""

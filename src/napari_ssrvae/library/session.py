@@ -1,0 +1,393 @@
+"""The one evented object that holds what a person made; every view is a view of it.
+
+It is touched on the main thread only: background jobs get frozen copies of what they need and
+hand their results back to a slot on the main thread.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.library.classes import ParticleClass, next_class
+from napari_ssrvae.library.history import History, Step
+
+if TYPE_CHECKING:
+    from napari_ssrvae.library.predictions import Predictions
+    from napari_ssrvae.library.workflow import Workflow
+
+LabelImage = NDArray[np.int32]
+
+
+class Selection(NamedTuple):
+    """The particle that all views show as selected."""
+
+    key: int
+    particle: int
+
+
+@dataclass
+class MicrographState:
+    """One micrograph of the session and what is known of its particles.
+
+    Attributes
+    ----------
+    micrograph : Micrograph
+        The image, without its info bar.
+    labels : (H, W) int32 array or None
+        The label image; None before particles were found.
+    particle_ids : (n,) int array
+        The ids in `labels`, ascending.
+    hand_labels : dict of int to int
+        Particle id → class id, for the particles that a person labelled.
+    predictions : Predictions or None
+        What the model says of these particles.
+    recipe : object or None
+        The `SegmentationSettings` that made `labels`; None if they came from elsewhere.
+    """
+
+    micrograph: Micrograph
+    labels: LabelImage | None = None
+    particle_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    hand_labels: dict[int, int] = field(default_factory=dict)
+    predictions: Predictions | None = None
+    recipe: object | None = None
+
+
+class Session:
+    """Classes, micrographs, hand labels, selection and the trained workflow, with undo.
+
+    Signals carry the key of the micrograph that changed. A view connects to them and reads the
+    session's attributes; it never changes those in place.
+    """
+
+    micrographs_changed = Signal()
+    active_changed = Signal()
+    particles_changed = Signal(int)
+    hand_labels_changed = Signal(int, object)  # key, frozenset of particle ids
+    classes_changed = Signal()
+    current_class_changed = Signal()
+    selection_changed = Signal()
+    predictions_changed = Signal(int)
+    workflow_changed = Signal()
+
+    def __init__(self, classes: Iterable[ParticleClass] | None = None) -> None:
+        self.history = History()
+        self.micrographs: dict[int, MicrographState] = {}
+        self.classes: tuple[ParticleClass, ...] = tuple(classes or ())
+        if not self.classes:
+            self.classes = (next_class(()),)
+            self.classes += (next_class(self.classes),)
+        self.active_key: int | None = None
+        self.current_class: int = self.classes[0].id
+        self.selection: Selection | None = None
+        self.workflow: Workflow | None = None
+        self._keys = count(1)
+
+    # -- micrographs -----------------------------------------------------------------------
+    @property
+    def active(self) -> MicrographState | None:
+        """The micrograph that the person works on, or None."""
+        return None if self.active_key is None else self.micrographs[self.active_key]
+
+    def add_micrograph(self, micrograph: Micrograph, *, activate: bool = True) -> int:
+        """Take a micrograph in and return its key; not a step of the history."""
+        key = next(self._keys)
+        self.micrographs[key] = MicrographState(micrograph)
+        self.micrographs_changed.emit()
+        if activate or self.active_key is None:
+            self.activate(key)
+        return key
+
+    def remove_micrograph(self, key: int) -> None:
+        """Let a micrograph go, with everything that belongs to it.
+
+        Steps of the history that name it stay harmless: they look it up and find nothing.
+        """
+        self.micrographs.pop(key)
+        if self.selection is not None and self.selection.key == key:
+            self.select(None)
+        if self.active_key == key:
+            self.active_key = next(reversed(self.micrographs), None)
+            self.active_changed.emit()
+        self.micrographs_changed.emit()
+
+    def activate(self, key: int) -> None:
+        """Make a micrograph the one that the person works on."""
+        if key not in self.micrographs:
+            raise InputError("That micrograph is no longer in the session: choose another one.")
+        if key != self.active_key:
+            self.active_key = key
+            self.active_changed.emit()
+
+    def set_pixel_size(self, key: int, pixel_size: float | None) -> None:
+        """Correct the pixel size (nm) of a micrograph."""
+        state = self.micrographs[key]
+        if pixel_size is not None and not (np.isfinite(pixel_size) and pixel_size > 0):
+            raise InputError(f"A pixel size of {pixel_size} nm is not possible: give one above 0.")
+        before = state.micrograph.pixel_size
+
+        def put(value: float | None) -> None:
+            if (state := self.micrographs.get(key)) is not None:
+                state.micrograph = replace(state.micrograph, pixel_size=value)
+                self.micrographs_changed.emit()
+
+        if before != pixel_size:
+            self.history.do(Step("pixel size", lambda: put(pixel_size), lambda: put(before)))
+
+    # -- particles -------------------------------------------------------------------------
+    def set_particles(
+        self, key: int, labels: LabelImage, *, recipe: object | None = None, name: str | None = None
+    ) -> int:
+        """Put a new label image in place as one undoable step; return how many labels were lost.
+
+        Hand labels move to the new particle that covers most of the old one, so that finding
+        particles again with another threshold loses none of them. Predictions of the old
+        particles go, since their ids mean nothing any more.
+        """
+        state = self.micrographs[key]
+        if labels.shape != state.micrograph.image.shape:
+            raise InputError(
+                f"The label image is {labels.shape[0]} x {labels.shape[1]} but the micrograph "
+                f"{state.micrograph.image.shape[0]} x {state.micrograph.image.shape[1]}: "
+                "choose a label image of the same micrograph."
+            )
+        labels = np.array(labels, dtype=np.int32)  # a copy: napari paints into its layers in place
+        carried = carry_hand_labels(state.labels, labels, state.hand_labels)
+        before = (state.labels, state.particle_ids, state.hand_labels, state.recipe)
+        ids = np.unique(labels)
+        after = (labels, ids[ids > 0].astype(np.int64), carried, recipe)
+        predictions = state.predictions
+
+        def put(values: tuple, predicted: Predictions | None) -> None:  # type: ignore[type-arg]
+            if (state := self.micrographs.get(key)) is None:
+                return
+            state.labels, state.particle_ids, state.hand_labels, state.recipe = values
+            state.predictions = predicted
+            if self.selection is not None and self.selection.key == key:
+                self.select(None)
+            self.particles_changed.emit(key)
+            self.predictions_changed.emit(key)
+
+        self.history.do(
+            Step(
+                name or f"find {after[1].size} particles",
+                lambda: put(after, None),
+                lambda: put(before, predictions),
+            )
+        )
+        return len(before[2]) - len(carried)
+
+    # -- hand labels -----------------------------------------------------------------------
+    def label(self, key: int, changes: Mapping[int, int], *, name: str | None = None) -> None:
+        """Give particles a class (0 clears it) as one undoable step.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph.
+        changes : mapping of int to int
+            Particle id → class id, or 0.
+        name : str, optional
+            Name of the step; made from the change if not given.
+        """
+        state = self.micrographs[key]
+        known = {c.id for c in self.classes} | {0}
+        present = set(state.particle_ids.tolist())
+        for particle, class_id in changes.items():
+            if class_id not in known:
+                raise InputError(f"There is no class {class_id}: add it to the table first.")
+            if particle not in present:
+                raise InputError(f"There is no particle {particle} in {state.micrograph.name}.")
+        before = {p: state.hand_labels.get(p, 0) for p in changes}
+        after = {p: c for p, c in changes.items() if c != before[p]}
+        before = {p: before[p] for p in after}
+        if not after:
+            return
+        self.history.do(
+            Step(
+                name or self._label_step_name(after),
+                lambda: self._put_labels(key, after),
+                lambda: self._put_labels(key, before),
+            )
+        )
+
+    def _label_step_name(self, changes: Mapping[int, int]) -> str:
+        what = (
+            f"particle {next(iter(changes))}" if len(changes) == 1 else f"{len(changes)} particles"
+        )
+        names = {self.class_name(c) for c in changes.values()}
+        return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
+
+    def _put_labels(self, key: int, changes: Mapping[int, int]) -> None:
+        if (state := self.micrographs.get(key)) is None:
+            return
+        hand = dict(state.hand_labels)
+        for particle, class_id in changes.items():
+            if class_id:
+                hand[particle] = class_id
+            else:
+                hand.pop(particle, None)
+        state.hand_labels = hand
+        self.hand_labels_changed.emit(key, frozenset(changes))
+
+    # -- classes ---------------------------------------------------------------------------
+    def class_name(self, class_id: int) -> str:
+        """Return the name of a class; 0 is "no class"."""
+        return next((c.name for c in self.classes if c.id == class_id), "no class")
+
+    def set_current_class(self, class_id: int) -> None:
+        """Choose the class that a click gives."""
+        if class_id not in {c.id for c in self.classes}:
+            raise InputError(f"There is no class {class_id}: add it to the table first.")
+        if class_id != self.current_class:
+            self.current_class = class_id
+            self.current_class_changed.emit()
+
+    def add_class(self, name: str | None = None) -> ParticleClass:
+        """Add a class with the next free number and colour, as one undoable step."""
+        new = next_class(self.classes, name)
+        self._change_classes(
+            tuple(sorted((*self.classes, new), key=lambda c: c.id)), f"add {new.name}"
+        )
+        self.set_current_class(new.id)
+        return new
+
+    def edit_class(
+        self, class_id: int, *, name: str | None = None, color: str | None = None
+    ) -> None:
+        """Rename or recolour a class, as one undoable step; names stay unique."""
+        old = next(c for c in self.classes if c.id == class_id)
+        new = replace(old, name=(name or old.name).strip(), color=color or old.color)
+        if any(c.name == new.name for c in self.classes if c.id != class_id):
+            raise InputError(f"There is already a class {new.name!r}: choose another name.")
+        if new != old:
+            classes = tuple(new if c.id == class_id else c for c in self.classes)
+            what = f"rename {old.name} to {new.name}" if name else f"recolour {old.name}"
+            self._change_classes(classes, what)
+
+    def remove_class(self, class_id: int) -> None:
+        """Remove a class and the hand labels that name it, as one undoable step."""
+        if len(self.classes) == 1:
+            raise InputError("The last class cannot be removed: rename it instead.")
+        gone = next(c for c in self.classes if c.id == class_id)
+        labelled = {
+            key: {p: c for p, c in state.hand_labels.items() if c == class_id}
+            for key, state in self.micrographs.items()
+        }
+        self._change_classes(
+            tuple(c for c in self.classes if c.id != class_id), f"remove {gone.name}", labelled
+        )
+
+    def set_classes(self, classes: Iterable[ParticleClass]) -> None:
+        """Put another table of classes in place (of a loaded library, say), as one step."""
+        self._change_classes(tuple(classes), "change the classes")
+
+    def _change_classes(
+        self,
+        after: tuple[ParticleClass, ...],
+        name: str,
+        unlabelled: Mapping[int, Mapping[int, int]] | None = None,
+    ) -> None:
+        before = self.classes
+        labelled = {key: changes for key, changes in (unlabelled or {}).items() if changes}
+
+        def put(classes: tuple[ParticleClass, ...], clear: bool) -> None:
+            self.classes = classes
+            for key, changes in labelled.items():
+                self._put_labels(key, dict.fromkeys(changes, 0) if clear else changes)
+            if self.current_class not in {c.id for c in classes}:
+                self.current_class = classes[0].id
+                self.current_class_changed.emit()
+            self.classes_changed.emit()
+
+        self.history.do(Step(name, lambda: put(after, True), lambda: put(before, False)))
+
+    def hand_counts(self) -> Counter[int]:
+        """Return how many particles a person labelled, by class id, over all micrographs."""
+        return Counter(c for s in self.micrographs.values() for c in s.hand_labels.values())
+
+    def predicted_counts(self) -> Counter[int]:
+        """Return how many particles show each class: the hand label where there is one."""
+        totals: Counter[int] = Counter()
+        for state in self.micrographs.values():
+            totals.update(shown_classes(state).values())
+        return totals
+
+    # -- what the model says ---------------------------------------------------------------
+    def set_predictions(self, key: int, predictions: Predictions | None) -> None:
+        """Put predictions in place; they are derived, so this is no step of the history."""
+        self.micrographs[key].predictions = predictions
+        self.predictions_changed.emit(key)
+
+    def set_workflow(self, workflow: Workflow | None) -> None:
+        """Put a trained workflow in place (or take it away)."""
+        self.workflow = workflow
+        self.workflow_changed.emit()
+
+    # -- selection -------------------------------------------------------------------------
+    def select(self, selection: Selection | None) -> None:
+        """Select one particle in all views, or none."""
+        if selection != self.selection:
+            self.selection = selection
+            self.selection_changed.emit()
+
+
+def shown_classes(state: MicrographState) -> dict[int, int]:
+    """Return particle id → the class on the screen: by hand if labelled, else predicted.
+
+    Empty before there are predictions: hand labels alone are no classification.
+    """
+    if state.predictions is None:
+        return {}
+    shown = dict(
+        zip(
+            state.predictions.particle_ids.tolist(),
+            state.predictions.class_ids.tolist(),
+            strict=True,
+        )
+    )
+    shown.update({p: c for p, c in state.hand_labels.items() if p in shown})
+    return shown
+
+
+def carry_hand_labels(
+    old: LabelImage | None, new: LabelImage, hand_labels: Mapping[int, int]
+) -> dict[int, int]:
+    """Move hand labels from one label image of a micrograph to another.
+
+    A label goes to the new particle that covers most of the old one, if that is more than half of
+    it; where two labels meet in one new particle, the one that covers more of it wins.
+
+    Parameters
+    ----------
+    old, new : (H, W) int32 array
+        Label images; `old` None where there were none.
+    hand_labels : mapping of int to int
+        Old particle id → class id.
+
+    Returns
+    -------
+    dict of int to int
+        New particle id → class id.
+    """
+    if old is None or not hand_labels:
+        return {}
+    labelled = np.isin(old, list(hand_labels))
+    pairs, overlap = np.unique(np.stack([old[labelled], new[labelled]]), axis=1, return_counts=True)
+    area = dict(zip(*np.unique(old[labelled], return_counts=True), strict=True))
+    carried: dict[int, tuple[int, int]] = {}
+    for (before, after), pixels in zip(pairs.T.tolist(), overlap.tolist(), strict=True):
+        enough = after > 0 and pixels > 0.5 * area[before]
+        if enough and pixels > carried.get(after, (0, 0))[0]:
+            carried[after] = (pixels, hand_labels[before])
+    return {particle: class_id for particle, (_, class_id) in carried.items()}

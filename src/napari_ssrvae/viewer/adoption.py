@@ -1,0 +1,192 @@
+"""Image layers become micrographs of the session, whoever opened them.
+
+A file that napari's own reader opened is read again for its pixel size and info bar; a layer made
+in code gives its scale and units. Images that cannot be micrographs are refused with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_ssrvae.errors import ParticleError, ReadError
+from napari_ssrvae.imaging import Micrograph, as_micrograph, read_micrograph
+from napari_ssrvae.imaging.units import length_in_nm
+from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.layers import LayerMirror
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+OUR_READER = "napari-ssrvae"
+
+
+class Adoption(QObject):
+    """Follows the layer list: new images come in, removed ones leave without taking work along."""
+
+    adopted = Signal(int)  # key
+    refused = Signal(str)
+    labels_layers_changed = Signal()
+
+    def __init__(
+        self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self.viewer, self.session, self.mirror = viewer, session, mirror
+        self.accepts: Callable[[Image], bool] = lambda _layer: True
+        # The layer list is in the middle of its own bookkeeping while `inserted` fires.
+        self._waiting: list[Image] = []
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._adopt_waiting)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def adopt_open_layers(self) -> None:
+        """Take in every image that is open already; the active one ends up as the active one."""
+        active = self.viewer.layers.selection.active
+        for layer in list(self.viewer.layers):
+            if isinstance(layer, Image) and not self.mirror.is_ours(layer):
+                self.adopt(layer)
+        key = self.mirror.key_of(active)
+        if key is not None:
+            self.session.activate(key)
+
+    def adopt(self, layer: Image) -> int | None:
+        """Make a micrograph of an image layer; return its key, or None if it was refused."""
+        if (key := self.mirror.key_of(layer)) is not None:
+            return key
+        try:
+            micrograph = micrograph_of(layer)
+        except ParticleError as error:
+            self.refused.emit(f"{layer.name}: {error}")
+            return None
+        show_as(layer, micrograph)
+        self._show_scale_bar(micrograph)
+        key = self.session.add_micrograph(micrograph, activate=False)
+        self.mirror.attach(key, layer)
+        if self.session.active_key == key:
+            self.session.active_changed.emit()
+        else:
+            self.session.activate(key)
+        self.adopted.emit(key)
+        return key
+
+    def labels_layers(self) -> list[Labels]:
+        """Return the Labels layers that were made elsewhere."""
+        return [
+            layer
+            for layer in self.viewer.layers
+            if isinstance(layer, Labels) and not self.mirror.is_ours(layer)
+        ]
+
+    def _show_scale_bar(self, micrograph: Micrograph) -> None:
+        bar = self.viewer.canvas.overlays.scale_bar
+        bar.visible = True
+
+    def _on_inserted(self, event: Any) -> None:
+        layer = event.value
+        if isinstance(layer, Image) and not self.mirror.is_ours(layer):
+            self._waiting.append(layer)
+            self._soon.start()
+        elif isinstance(layer, Labels):
+            self.labels_layers_changed.emit()
+
+    def _adopt_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for layer in waiting:
+            if layer in self.viewer.layers:
+                self.adopt(layer)
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if isinstance(layer, Labels):
+            self.labels_layers_changed.emit()
+        key = next((k for k, g in self.mirror.groups.items() if g.image is layer), None)
+        if key is None:
+            return
+        state = self.session.micrographs.get(key)
+        if state is not None and state.hand_labels:
+            self.refused.emit(
+                f"The image of {state.micrograph.name} was removed; its {len(state.hand_labels)} "
+                "hand labels are kept: choose it in the Micrograph list to show it again."
+            )
+            return
+        self.mirror.detach(key)
+        if state is not None:
+            self.session.remove_micrograph(key)
+
+    def show_again(self, key: int) -> None:
+        """Bring back the image and our layers of a micrograph that the person deleted."""
+        group = self.mirror.groups[key]
+        if group.image not in self.viewer.layers:
+            self.viewer.add_layer(group.image)
+            self.viewer.layers.move(len(self.viewer.layers) - 1, 0)
+        self.mirror.restore(key)
+
+    def shutdown(self) -> None:
+        """Disconnect from the layer list."""
+        self._soon.stop()
+        self._waiting.clear()
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+
+
+def micrograph_of(layer: Image) -> Micrograph:
+    """Return the micrograph that an image layer shows.
+
+    Raises
+    ------
+    InputError
+        The layer holds no single 2-D image.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    data = np.asarray(data)
+    path = layer.source.path
+    ours = layer.source.reader_plugin == OUR_READER
+    if path and not ours and (read := _read_again(Path(path), data)) is not None:
+        return read
+    if data.ndim > 2 and not layer.rgb and data.ndim - sum(s == 1 for s in data.shape) == 2:
+        data = data.squeeze()
+    micrograph = as_micrograph(data, name=layer.name, pixel_size=layer_pixel_size(layer))
+    if path:
+        object.__setattr__(micrograph, "path", Path(path))
+    return micrograph
+
+
+def _read_again(path: Path, shown: np.ndarray) -> Micrograph | None:
+    """Read the file of a layer for what napari's reader leaves out, if it is the same picture."""
+    try:
+        micrograph = read_micrograph(path)
+    except ReadError:
+        return None
+    bar = int(micrograph.metadata.get("info_bar_rows", 0))
+    height, width = micrograph.image.shape
+    if shown.shape[:2] in ((height, width), (height + bar, width)):
+        return micrograph
+    return None
+
+
+def layer_pixel_size(layer: Image) -> float | None:
+    """Return the pixel size in nm that a layer's scale and units say, or None."""
+    unit, scale = str(layer.units[-1]), float(layer.scale[-1])
+    if unit in ("pixel", "px", "dimensionless", ""):
+        return None
+    try:
+        return length_in_nm(scale, unit)
+    except ParticleError:
+        return None
+
+
+def show_as(layer: Image, micrograph: Micrograph) -> None:
+    """Show a micrograph in its layer: without the info bar, in nm where the size is known."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    if not layer.multiscale and data.shape[:2] != micrograph.image.shape and data.ndim <= 3:
+        layer.data = data[: micrograph.image.shape[0]] if layer.rgb else micrograph.image
+    if micrograph.pixel_size is not None and layer.ndim == 2:
+        layer.scale = (micrograph.pixel_size,) * 2
+        layer.units = ("nm", "nm")

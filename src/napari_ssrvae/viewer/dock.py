@@ -1,0 +1,190 @@
+"""The one dock: panels from top to bottom in the order of the work."""
+
+from __future__ import annotations
+
+import napari.viewer
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.guide import next_step
+from napari_ssrvae.viewer.legend import CanvasLegend
+from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.panels.classes import ClassesPanel
+from napari_ssrvae.viewer.panels.export import ExportPanel
+from napari_ssrvae.viewer.panels.live import LivePanel
+from napari_ssrvae.viewer.panels.micrograph import MicrographPanel
+from napari_ssrvae.viewer.panels.particles import ParticlesPanel
+from napari_ssrvae.viewer.panels.result import ResultPanel
+from napari_ssrvae.viewer.panels.train import TrainPanel
+from napari_ssrvae.viewer.settings import read_settings
+from napari_ssrvae.viewer.views_dock import ParticleViews
+from napari_ssrvae.viewer.workbench import Workbench
+
+PANELS: tuple[type[Panel], ...] = (
+    MicrographPanel,
+    ParticlesPanel,
+    ClassesPanel,
+    TrainPanel,
+    ResultPanel,
+    LivePanel,
+    ExportPanel,
+)
+
+
+class ParticleClassifier(QWidget):
+    """The dock widget.
+
+    Life cycle: napari makes it and adds it to a dock. When the dock or the viewer closes, napari
+    takes the widget out of its parent (it calls no `closeEvent`); `shutdown` then ends jobs,
+    callbacks, key bindings, timers and the views, once.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session()
+        self._over = False
+        self._had_parent = False
+        self.workbench = Workbench(napari_viewer, self.session, read_settings())
+        self.views: ParticleViews | None = None
+        self._views_dock: QWidget | None = None
+        self.legend = CanvasLegend(napari_viewer, self.session)
+        # One action emits several signals; the panels are refreshed once after them.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self.refresh)
+        self._build()
+        self._connect()
+        self.refresh()
+
+    # -- building --------------------------------------------------------------------------
+    def _build(self) -> None:
+        self.next = note()
+        self.next.setObjectName("NextStep")
+        self.banner = note()
+        self.banner.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.dismiss = QToolButton()
+        self.dismiss.setText("✕")
+        self.dismiss.setToolTip("Dismiss this message")
+        self.dismiss.clicked.connect(self._dismiss)
+        message = QHBoxLayout()
+        message.addWidget(self.banner, 1)
+        message.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 2, 6, 6)
+        self.panels = {panel: panel(self.workbench) for panel in PANELS}
+        for panel in self.panels.values():
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.next)
+        layout.addLayout(message)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(300)
+        self._dismiss()
+
+    def _connect(self) -> None:
+        session, workbench = self.session, self.workbench
+        self._signals = (
+            session.micrographs_changed,
+            session.active_changed,
+            session.particles_changed,
+            session.hand_labels_changed,
+            session.classes_changed,
+            session.current_class_changed,
+            session.predictions_changed,
+            session.workflow_changed,
+            session.history.changed,
+        )
+        for signal in self._signals:
+            signal.connect(self._later)
+        workbench.jobs.changed.connect(self._later)
+        workbench.armed_changed.connect(self._later)
+        workbench.adoption.labels_layers_changed.connect(self._later)
+        workbench.message.connect(self.show_message)
+        workbench.views_wanted.connect(self.show_views)
+        self.viewer.layers.selection.events.active.connect(self._later)
+
+    # -- showing ---------------------------------------------------------------------------
+    def _later(self, *_: object) -> None:
+        self._soon.start()
+
+    def refresh(self) -> None:
+        """Show the session as it stands; panels that make no sense yet stay hidden."""
+        for panel in self.panels.values():
+            sensible = panel.makes_sense()
+            panel.setVisible(sensible)
+            if sensible:
+                panel.refresh()
+        busy = self.workbench.jobs.running("train")
+        self.next.setText(
+            "Training… you can go on labelling."
+            if busy
+            else f"<b>Next:</b> {next_step(self.session)}"
+        )
+        self.legend.refresh()
+
+    def show_message(self, sentence: str, is_error: bool = True) -> None:
+        """Show one sentence to the person until it is dismissed or replaced."""
+        color = "#7a2e2e" if is_error else "#2e5a3a"
+        self.banner.setStyleSheet(
+            f"background: {color}; color: white; padding: 6px; border-radius: 3px;"
+        )
+        self.banner.setText(sentence)
+        self.banner.show()
+        self.dismiss.show()
+
+    def _dismiss(self) -> None:
+        self.banner.clear()
+        self.banner.hide()
+        self.dismiss.hide()
+
+    def show_views(self) -> None:
+        """Open the views below the micrograph."""
+        if self._over:
+            return
+        if self.views is None:
+            self.views = ParticleViews(self.workbench)
+            self._views_dock = self.viewer.window.add_dock_widget(
+                self.views, name="Particle views", area="bottom"
+            )
+            self.views.destroyed.connect(self._forget_views)
+        else:
+            self._views_dock.show()
+
+    def _forget_views(self, *_: object) -> None:
+        self.views = self._views_dock = None
+
+    # -- end of life -----------------------------------------------------------------------
+    def event(self, event: QEvent) -> bool:
+        """Shut down when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._had_parent = True
+            elif self._had_parent:
+                self.shutdown()
+        return bool(super().event(event))
+
+    def shutdown(self) -> None:
+        """End everything of ours; calling it again does nothing."""
+        if self._over:
+            return
+        self._over = True
+        self._soon.stop()
+        for signal in self._signals:
+            signal.disconnect(self._later)
+        self.viewer.layers.selection.events.active.disconnect(self._later)
+        if self.views is not None:
+            self.views.shutdown()
+            views, self.views, self._views_dock = self.views, None, None
+            self.viewer.window.remove_dock_widget(views)
+            views.deleteLater()
+        self.legend.shutdown()
+        self.workbench.shutdown()

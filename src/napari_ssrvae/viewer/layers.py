@@ -1,0 +1,452 @@
+"""The napari layers that mirror the session.
+
+Each micrograph has its image layer (the person's), a particles layer (outlines of all particles;
+ours, or a Labels layer that the person picked), a hand-label layer (rings, values = class numbers)
+and an overlay of the predicted classes. One Shapes layer outlines the hovered and the selected
+particle. The session is the truth: a layer that the person deletes comes back when it is needed
+again, and a stroke painted into the hand labels becomes one step of the session's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_ssrvae.library.session import MicrographState, Session, shown_classes
+from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
+CONFIDENCE_STEPS = 10
+HOVER_COLOR = "#ffffff"
+SELECTED_COLOR = "#ffee00"
+PARTICLE_COLOR = "#9fd8ff"
+
+
+@dataclass
+class LayerGroup:
+    """The layers of one micrograph; None where there is none (yet, or any more)."""
+
+    image: Image
+    particles: Labels | None = None
+    own_particles: bool = True
+    hand: Labels | None = None
+    overlay: Labels | None = None
+    index: ParticleIndex | None = None
+
+    def ours(self) -> list[Layer]:
+        """Return the layers that we made."""
+        made = [self.overlay, self.particles if self.own_particles else None, self.hand]
+        return [layer for layer in made if layer is not None]
+
+
+class LayerMirror(QObject):
+    """Keeps the layers and the session equal; holds no state that a person made."""
+
+    overlay_mode_changed = Signal()
+    message = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.session = session
+        self.groups: dict[int, LayerGroup] = {}
+        self.overlay_mode = "class"
+        self._outline: Shapes | None = None
+        self._hovered: int = 0
+        self._mirroring = False
+        # Strokes into the particles arrive many a second; the session follows when they pause.
+        self._edited = QTimer(self, singleShot=True, interval=400)
+        self._edited.timeout.connect(self._take_edited_particles)
+        self._edited_keys: set[int] = set()
+        session.particles_changed.connect(self._on_particles)
+        session.hand_labels_changed.connect(self._on_hand_labels)
+        session.predictions_changed.connect(self._on_predictions)
+        session.classes_changed.connect(self._on_classes)
+        session.active_changed.connect(self._on_active)
+        session.selection_changed.connect(self._draw_outline)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    # -- the micrograph's image ------------------------------------------------------------
+    def attach(self, key: int, image: Image) -> None:
+        """Mirror a micrograph of the session around its image layer."""
+        self.groups[key] = LayerGroup(image)
+        for name in PLACEMENT:
+            if (emitter := getattr(image.events, name, None)) is not None:
+                emitter.connect(self._on_placement)
+
+    def key_of(self, layer: Layer | None) -> int | None:
+        """Return the micrograph that a layer belongs to."""
+        for key, group in self.groups.items():
+            if layer is not None and (
+                layer in (group.image, group.particles) or layer in group.ours()
+            ):
+                return key
+        return None
+
+    def is_ours(self, layer: Layer) -> bool:
+        """Say whether we made this layer."""
+        return layer is self._outline or any(layer in g.ours() for g in self.groups.values())
+
+    def index(self, key: int | None) -> ParticleIndex | None:
+        """Return where the particles of a micrograph lie."""
+        group = self.groups.get(key) if key is not None else None
+        return None if group is None else group.index
+
+    def use_labels_layer(self, key: int, layer: Labels) -> None:
+        """Take a Labels layer that was made elsewhere as the particles of a micrograph."""
+        data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+        group = self.groups[key]
+        if group.particles is layer:
+            return
+        self.session.set_particles(key, data, name=f"use {layer.name} as particles")
+        old = group.particles if group.own_particles else None
+        group.particles, group.own_particles = layer, False
+        layer.events.paint.connect(self._on_particles_painted)
+        if old is not None:
+            self._remove(old)
+
+    # -- session → layers ------------------------------------------------------------------
+    def _on_particles(self, key: int) -> None:
+        state, group = self.session.micrographs[key], self.groups.get(key)
+        if group is None:
+            return
+        if state.labels is None:
+            group.index = None
+            for layer in group.ours():
+                self._remove(layer)
+            return
+        group.index = ParticleIndex(state.labels)
+        with self._quietly():
+            if group.particles is None:
+                group.own_particles = True
+                group.particles = self._add_labels(
+                    group, state.labels.copy(), "particles", opacity=0.55
+                )
+                group.particles.contour = 1
+                group.particles.colormap = DirectLabelColormap(
+                    color_dict={None: PARTICLE_COLOR, 0: "transparent"}
+                )
+                group.particles.events.paint.connect(self._on_particles_painted)
+            elif not np.array_equal(group.particles.data, state.labels):
+                group.particles.data = state.labels.copy()
+        self._show_hand_labels(key)
+
+    def _on_hand_labels(self, key: int, changed: frozenset[int]) -> None:
+        group, state = self.groups.get(key), self.session.micrographs[key]
+        if group is None or state.labels is None:
+            return
+        if group.hand is None or len(changed) > 50:
+            self._show_hand_labels(key)
+        else:
+            for particle in changed:
+                self._put_value(
+                    group.hand, group.index, particle, state.hand_labels.get(particle, 0)
+                )
+            group.hand.refresh()
+        if state.predictions is not None:
+            self._show_overlay(key)
+
+    def _show_hand_labels(self, key: int) -> None:
+        group, state = self.groups[key], self.session.micrographs[key]
+        if state.labels is None:
+            return
+        data = look_up(state.labels, state.hand_labels)
+        with self._quietly():
+            if group.hand is None:
+                group.hand = self._add_labels(group, data, "hand labels", opacity=1.0)
+                group.hand.contour = 3
+                group.hand.events.paint.connect(self._on_hand_painted)
+                group.hand.colormap = self._class_colormap()
+            else:
+                group.hand.data = data
+
+    def _on_predictions(self, key: int) -> None:
+        if key in self.groups:
+            self._show_overlay(key)
+
+    def _show_overlay(self, key: int) -> None:
+        group, state = self.groups[key], self.session.micrographs[key]
+        if state.labels is None or state.predictions is None:
+            if group.overlay is not None:
+                self._remove(group.overlay)
+            return
+        data = look_up(state.labels, self._overlay_values(state))
+        with self._quietly():
+            if group.overlay is None:
+                group.overlay = self._add_labels(group, data, "predicted classes", opacity=0.45)
+                group.overlay.colormap = self._overlay_colormap()
+                self._order(group)
+            else:
+                group.overlay.data = data
+
+    def _overlay_values(self, state: MicrographState) -> dict[int, int]:
+        if self.overlay_mode == "class" or state.predictions is None:
+            return shown_classes(state)
+        steps = np.clip(
+            np.ceil(state.predictions.confidence * CONFIDENCE_STEPS), 1, CONFIDENCE_STEPS
+        ).astype(int)
+        return dict(zip(state.predictions.particle_ids.tolist(), steps.tolist(), strict=True))
+
+    def set_overlay_mode(self, mode: str) -> None:
+        """Show the predicted class (``"class"``) or how sure the model is (``"confidence"``)."""
+        if mode == self.overlay_mode:
+            return
+        self.overlay_mode = mode
+        for key, group in self.groups.items():
+            if group.overlay is not None:
+                self._show_overlay(key)
+                group.overlay.colormap = self._overlay_colormap()
+        self.overlay_mode_changed.emit()
+
+    def _on_classes(self) -> None:
+        for key, group in self.groups.items():
+            if group.hand is not None:
+                group.hand.colormap = self._class_colormap()
+            if group.overlay is not None:
+                group.overlay.colormap = self._overlay_colormap()
+                self._show_overlay(key)
+
+    def _class_colormap(self) -> DirectLabelColormap:
+        colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+        colors.update({c.id: c.color for c in self.session.classes})
+        return DirectLabelColormap(color_dict=colors)
+
+    def _overlay_colormap(self) -> DirectLabelColormap:
+        if self.overlay_mode == "class":
+            return self._class_colormap()
+        return DirectLabelColormap(color_dict=confidence_colors())
+
+    def _on_active(self) -> None:
+        """Show the active micrograph's layers and hide the others', which lie at the same place."""
+        for key, group in self.groups.items():
+            active = key == self.session.active_key
+            for layer in (group.image, *group.ours()):
+                if layer in self.viewer.layers:
+                    layer.visible = active
+        self._draw_outline()
+
+    # -- layers → session ------------------------------------------------------------------
+    def _on_hand_painted(self, event: Any) -> None:
+        """Turn a stroke into one edit of the session, then show whole particles again."""
+        if self._mirroring:
+            return
+        key = self.key_of(event.source)
+        if key is None:
+            return
+        group, state = self.groups[key], self.session.micrographs[key]
+        shown = look_up(state.labels, state.hand_labels)
+        changed = np.asarray(group.hand.data) != shown
+        values, particles = np.asarray(group.hand.data)[changed], state.labels[changed]
+        known = {0, *(c.id for c in self.session.classes)}
+        changes = {}
+        for particle in np.unique(particles[particles > 0]).tolist():
+            painted, pixels = np.unique(values[particles == particle], return_counts=True)
+            changes[particle] = int(painted[np.argmax(pixels)])
+        unknown = sorted(set(changes.values()) - known)
+        if unknown:
+            self.message.emit(
+                f"There is no class {unknown[0]}: add it to the table of classes, then paint again."
+            )
+        elif not changes and changed.any():
+            self.message.emit("That stroke touched no particle, so it labelled nothing.")
+        self.session.label(key, {p: c for p, c in changes.items() if c in known})
+        self._show_hand_labels(key)
+
+    def _on_particles_painted(self, event: Any) -> None:
+        key = self.key_of(event.source)
+        if key is not None and not self._mirroring:
+            self._edited_keys.add(key)
+            self._edited.start()
+
+    def _take_edited_particles(self) -> None:
+        for key in sorted(self._edited_keys):
+            group = self.groups.get(key)
+            if (
+                group is not None
+                and group.particles is not None
+                and key in self.session.micrographs
+            ):
+                self.session.set_particles(
+                    key, np.asarray(group.particles.data), name="edit particles"
+                )
+        self._edited_keys.clear()
+
+    def flush(self) -> None:
+        """Take strokes that wait for their pause now, before a job copies the session."""
+        if self._edited.isActive():
+            self._edited.stop()
+            self._take_edited_particles()
+
+    # -- outlines --------------------------------------------------------------------------
+    def hover(self, particle: int) -> None:
+        """Outline the particle under the mouse (0: none)."""
+        if particle != self._hovered:
+            self._hovered = particle
+            self._draw_outline()
+
+    def _draw_outline(self) -> None:
+        index = self.index(self.session.active_key)
+        if index is None:
+            return self._clear_outline()
+        selection = self.session.selection
+        chosen = selection.particle if selection and selection.key == self.session.active_key else 0
+        rings = [
+            (outline, color)
+            for particle, color in ((self._hovered, HOVER_COLOR), (chosen, SELECTED_COLOR))
+            if (outline := index.outline(particle)) is not None
+        ]
+        if not rings:
+            return self._clear_outline()
+        layer = self._outline_layer()
+        with self._quietly():
+            layer.data = []
+            width = 3.0 / max(self.viewer.scene.camera.zoom * float(np.mean(layer.scale)), 1e-6)
+            layer.add(
+                [ring for ring, _ in rings],
+                shape_type="polygon",
+                edge_color=[color for _, color in rings],
+                face_color="transparent",
+                edge_width=width,
+            )
+            layer.selected_data = set()
+        return None
+
+    def _clear_outline(self) -> None:
+        if self._outline is not None and len(self._outline.data):
+            self._outline.data = []
+
+    def _outline_layer(self) -> Shapes:
+        group = self.groups[self.session.active_key]  # type: ignore[index]
+        if self._outline is None:
+            with self._quietly(), self._keeping_active_layer():
+                self._outline = self.viewer.add_shapes(name="outline (hover, selection)", ndim=2)
+                self._outline.editable = False
+        self._place(self._outline, group.image)
+        return self._outline
+
+    # -- layers ----------------------------------------------------------------------------
+    def _add_labels(self, group: LayerGroup, data: Any, what: str, opacity: float) -> Labels:
+        layer = Labels(data, name=f"{group.image.name} {what}", opacity=opacity)
+        layer.selected_label = 0
+        self._place(layer, group.image)
+        layer.visible = group is self.groups.get(self.session.active_key or -1)
+        with self._keeping_active_layer():
+            self.viewer.add_layer(layer)
+        return layer
+
+    @staticmethod
+    def _place(layer: Layer, image: Image) -> None:
+        for name in PLACEMENT:
+            value = getattr(image, name)
+            if name == "affine":
+                layer.affine = value.affine_matrix
+            elif name in ("shear", "rotate", "scale", "translate"):
+                setattr(layer, name, np.asarray(value)[-2:] if name != "rotate" else value)
+            else:
+                setattr(layer, name, value)
+
+    def _on_placement(self, event: Any) -> None:
+        for group in self.groups.values():
+            if group.image is event.source:
+                for layer in group.ours():
+                    self._place(layer, group.image)
+
+    def _order(self, group: LayerGroup) -> None:
+        """Put the overlay under the outlines, so that hand-label rings stay visible on it."""
+        layers = self.viewer.layers
+        if group.overlay in layers and group.image in layers:
+            layers.move(layers.index(group.overlay), layers.index(group.image) + 1)
+
+    @staticmethod
+    def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:
+        if index is not None and (box := index.box(particle)) is not None:
+            layer.data[box][index.labels[box] == particle] = value
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self._mirroring = self._mirroring, True
+        try:
+            yield
+        finally:
+            self._mirroring = before
+
+    @contextmanager
+    def _keeping_active_layer(self) -> Iterator[None]:
+        """Adding a layer selects it; the person keeps the layer that they worked with."""
+        active = self.viewer.layers.selection.active
+        yield
+        if active is not None and active in self.viewer.layers:
+            self.viewer.layers.selection.active = active
+
+    def _remove(self, layer: Layer) -> None:
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+        self._forget(layer)
+
+    def _forget(self, layer: Layer) -> None:
+        if layer is self._outline:
+            self._outline = None
+        for group in self.groups.values():
+            for role in ("particles", "hand", "overlay"):
+                if getattr(group, role) is layer:
+                    setattr(group, role, None)
+                    self._disconnect(layer)
+
+    def _disconnect(self, layer: Layer) -> None:
+        if isinstance(layer, Labels):
+            layer.events.paint.disconnect(self._on_hand_painted)
+            layer.events.paint.disconnect(self._on_particles_painted)
+
+    def _on_layer_removed(self, event: Any) -> None:
+        self._forget(event.value)
+
+    def restore(self, key: int) -> None:
+        """Bring back the layers of a micrograph that the person deleted."""
+        state = self.session.micrographs[key]
+        if state.labels is not None:
+            self._on_particles(key)
+        if state.predictions is not None:
+            self._show_overlay(key)
+
+    def detach(self, key: int) -> None:
+        """Let go of a micrograph: its layers of ours go with it."""
+        group = self.groups.pop(key)
+        for layer in group.ours():
+            self._disconnect(layer)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def shutdown(self) -> None:
+        """Disconnect from everything; hand labels and predictions stay on the screen."""
+        self._edited.stop()
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        for group in self.groups.values():
+            for name in PLACEMENT:
+                if (emitter := getattr(group.image.events, name, None)) is not None:
+                    emitter.disconnect(self._on_placement)
+            for layer in (group.particles, group.hand):
+                if layer is not None:
+                    self._disconnect(layer)
+        if self._outline is not None:
+            self._remove(self._outline)
+        self.groups.clear()
+
+
+def confidence_colors() -> dict[int | None, Any]:
+    """Return the colours of the confidence steps, dark (unsure) to bright (sure)."""
+    from napari.utils.colormaps import ensure_colormap
+
+    viridis = ensure_colormap("viridis").map(np.linspace(0, 1, CONFIDENCE_STEPS))
+    colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colors.update({i + 1: viridis[i] for i in range(CONFIDENCE_STEPS)})
+    return colors

@@ -1,0 +1,69 @@
+"""The legend in the corner of the canvas.
+
+napari has no public place for a widget on its canvas, so this is the one module that reaches for
+the canvas's native widget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.views import ClassLegend, LegendRow
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+MARGIN = 10
+
+
+class CanvasLegend(QWidget):
+    """Class colours and counts over the lower left corner of the canvas; lets the mouse through."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._canvas: QWidget = viewer.window._qt_viewer.canvas.native
+        super().__init__(self._canvas)
+        self.session = session
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setObjectName("CanvasLegend")
+        self.setStyleSheet(
+            "#CanvasLegend { background: rgba(20, 24, 30, 190); border-radius: 4px; }"
+        )
+        self.legend = ClassLegend()
+        self.legend.set_theme("#14181e", "#f0f0f0")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.addWidget(self.legend)
+        self._canvas.installEventFilter(self)
+        self.hide()
+
+    def refresh(self) -> None:
+        """Show the classes and counts once there are predictions."""
+        counts, hand = self.session.predicted_counts(), self.session.hand_counts()
+        self.setVisible(bool(counts))
+        if counts:
+            self.legend.set_rows(
+                [LegendRow(c.name, c.color, hand[c.id], counts[c.id]) for c in self.session.classes]
+            )
+            self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Stay in the corner when the canvas changes its size."""
+        if watched is self._canvas and event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def _place(self) -> None:
+        self.adjustSize()
+        self.move(MARGIN, self._canvas.height() - self.height() - MARGIN)
+
+    def shutdown(self) -> None:
+        """Leave the canvas."""
+        self._canvas.removeEventFilter(self)
+        self.hide()
+        self.setParent(None)
+        self.deleteLater()

@@ -1,0 +1,1 @@
+"""The panels of the dock, one a file, in the order of the work."""

@@ -1,0 +1,139 @@
+"""Step 3: the table of classes, and labelling by hand."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QColorDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_ssrvae.viewer.panels.base import Panel, note
+
+COLUMNS = ("", "key", "class", "by hand", "model")
+COLOR, KEY, NAME, HAND, MODEL = range(5)
+
+
+class ClassesPanel(Panel):
+    """Name the classes, choose the current one, and see how many particles each has."""
+
+    title = "3  Classes and hand labels"
+
+    def build(self) -> None:
+        """Make the controls."""
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(COLUMNS)
+        self.table.setToolTip(
+            "Click a row to make its class the current one; double-click a name to change it, "
+            "a colour to choose another"
+        )
+        self.table.verticalHeader().hide()
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.currentCellChanged.connect(self._choose)
+        self.table.itemChanged.connect(self._rename)
+        self.table.cellDoubleClicked.connect(self._recolor)
+        self.body.addWidget(self.table)
+        row = QHBoxLayout()
+        self.add = self._button("Add", "Add a class", lambda: self.workbench.add_class())
+        self.remove = self._button(
+            "Remove",
+            "Remove the current class and its labels (undo brings both back)",
+            self._remove,
+        )
+        self.undo = self._button("Undo", "Ctrl+Z", lambda: self.workbench.picker.undo())
+        self.redo = self._button("Redo", "Ctrl+Shift+Z", lambda: self.workbench.picker.redo())
+        for button in (self.add, self.remove, self.undo, self.redo):
+            row.addWidget(button)
+        self.body.addLayout(row)
+        self.armed = QCheckBox("A click labels the particle")
+        self.armed.setChecked(True)
+        self.armed.setToolTip("Off: a click only selects the particle. A drag never labels.")
+        self.armed.toggled.connect(self.workbench.picker.set_armed)
+        self.body.addWidget(self.armed)
+        self.under_mouse = note()
+        self.body.addWidget(self.under_mouse)
+        self.workbench.picker.hovered.connect(self._show_hovered)
+        self._show_hovered(0)
+
+    def _button(self, text: str, tip: str, clicked: object) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(clicked)
+        return button
+
+    def makes_sense(self) -> bool:
+        """Say whether there are particles to label."""
+        return any(state.particle_ids.size for state in self.session.micrographs.values())
+
+    def refresh(self) -> None:
+        """Show classes, counts and what undo would take back."""
+        hand, model = self.session.hand_counts(), self.session.predicted_counts()
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(self.session.classes))
+        for row, c in enumerate(self.session.classes):
+            chip = QPixmap(14, 14)
+            chip.fill(QColor(c.color))
+            item = QTableWidgetItem(QIcon(chip), "")
+            self._put(row, COLOR, item, editable=False)
+            self._put(row, KEY, QTableWidgetItem(str(c.id) if c.id < 10 else ""), editable=False)
+            self._put(row, NAME, QTableWidgetItem(c.name), editable=True)
+            self._put(row, HAND, QTableWidgetItem(str(hand[c.id])), editable=False)
+            shown = str(model[c.id]) if model else "–"
+            self._put(row, MODEL, QTableWidgetItem(shown), editable=False)
+            if c.id == self.session.current_class:
+                self.table.selectRow(row)
+        self.table.blockSignals(False)
+        rows = min(len(self.session.classes), 8)
+        height = self.table.verticalHeader().defaultSectionSize() * rows
+        self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 4)
+        history = self.session.history
+        self.undo.setEnabled(history.undo_name is not None)
+        self.undo.setToolTip(f"Undo: {history.undo_name or 'nothing to undo'} (Ctrl+Z)")
+        self.redo.setEnabled(history.redo_name is not None)
+        self.redo.setToolTip(f"Redo: {history.redo_name or 'nothing to redo'} (Ctrl+Shift+Z)")
+
+    def _put(self, row: int, column: int, item: QTableWidgetItem, *, editable: bool) -> None:
+        if not editable:
+            item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+        if column in (KEY, HAND, MODEL):
+            item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.table.setItem(row, column, item)
+
+    def _class_at(self, row: int) -> int:
+        return self.session.classes[row].id
+
+    def _choose(self, row: int, *_: int) -> None:
+        if 0 <= row < len(self.session.classes):
+            self.session.set_current_class(self._class_at(row))
+
+    def _rename(self, item: QTableWidgetItem) -> None:
+        if item.column() == NAME:
+            self.workbench.rename_class(self._class_at(item.row()), item.text())
+
+    def _recolor(self, row: int, column: int) -> None:
+        if column == COLOR:
+            old = QColor(self.session.classes[row].color)
+            color = QColorDialog.getColor(old, self, "Colour of the class")
+            if color.isValid():
+                self.session.edit_class(self._class_at(row), color=color.name())
+
+    def _remove(self) -> None:
+        self.workbench.remove_class(self.session.current_class)
+
+    def _show_hovered(self, particle: int) -> None:
+        if not particle:
+            self.under_mouse.setText("Keys 1-9 label the particle under the mouse, 0 clears it.")
+        else:
+            self.under_mouse.setText(self.workbench.describe(particle))

@@ -1,0 +1,139 @@
+"""Step 2: find the particles, or take a label image that was made elsewhere."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QPushButton,
+    QSpinBox,
+)
+
+from napari_ssrvae.imaging import SegmentationSettings
+from napari_ssrvae.imaging.segmentation import METHODS
+from napari_ssrvae.viewer.panels.base import Panel, note
+
+FIND_AGAIN_MS = 350
+
+
+class ParticlesPanel(Panel):
+    """The recipe of the segmentation, with a live count."""
+
+    title = "2  Particles"
+
+    def build(self) -> None:
+        """Make the controls."""
+        settings = self.workbench.settings
+        self.method = QComboBox()
+        self.method.addItems(METHODS)
+        self.method.setCurrentText(settings.segmentation.method)
+        self.method.setToolTip("How particles are told from the background; auto tries several")
+        self.polarity = QComboBox()
+        self.polarity.addItems(["auto", "bright", "dark"])
+        self.polarity.setToolTip("Are the particles brighter or darker than the background?")
+        self.smoothing = QDoubleSpinBox()
+        self.smoothing.setRange(0, 20)
+        self.smoothing.setSingleStep(0.5)
+        self.smoothing.setSuffix(" px")
+        self.smoothing.setValue(settings.segmentation.smoothing)
+        self.smoothing.setToolTip(
+            "Sigma of the Gaussian that suppresses noise before the threshold"
+        )
+        self.min_area = QSpinBox()
+        self.min_area.setRange(0, 1_000_000)
+        self.min_area.setSpecialValueText("auto")
+        self.min_area.setSuffix(" px²")
+        self.min_area.setToolTip(
+            "Objects smaller than this are left out; auto judges by the picture"
+        )
+        self.split = QCheckBox("Split touching particles")
+        self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
+        self.border = QCheckBox("Leave out particles on the border")
+        self.border.setChecked(settings.segmentation.exclude_border)
+        self.border.setToolTip("Cut particles have the wrong shape and size")
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Method", self.method)
+        form.addRow("Particles are", self.polarity)
+        form.addRow("Smoothing", self.smoothing)
+        form.addRow("Minimum size", self.min_area)
+        self.body.addLayout(form)
+        self.body.addWidget(self.split)
+        self.body.addWidget(self.border)
+        self.find = QPushButton("Find particles")
+        self.find.setToolTip("Segment the micrograph with these settings")
+        self.find.clicked.connect(self._find)
+        self.body.addWidget(self.find)
+        self.elsewhere = QComboBox()
+        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
+        self.elsewhere.activated.connect(self._use_layer)
+        self.body.addWidget(self.elsewhere)
+        self.count = note()
+        self.body.addWidget(self.count)
+        # A changed setting finds again by itself once the person pauses: the count is live.
+        self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
+        self.again.timeout.connect(self._find_again)
+        for changed in (
+            self.method.currentTextChanged,
+            self.polarity.currentTextChanged,
+            self.smoothing.valueChanged,
+            self.min_area.valueChanged,
+            self.split.toggled,
+            self.border.toggled,
+        ):
+            changed.connect(self._settings_changed)
+
+    def settings(self) -> SegmentationSettings:
+        """Return the recipe that the controls show."""
+        return SegmentationSettings(
+            method=self.method.currentText(),
+            smoothing=self.smoothing.value(),
+            min_area=float(self.min_area.value()) or None,
+            split_touching=self.split.isChecked(),
+            exclude_border=self.border.isChecked(),
+            polarity=self.polarity.currentText(),
+        )
+
+    def makes_sense(self) -> bool:
+        """Say whether there is a micrograph."""
+        return self.session.active is not None
+
+    def refresh(self) -> None:
+        """Show the count and the Labels layers that could be used instead."""
+        layers = self.workbench.adoption.labels_layers()
+        self.elsewhere.clear()
+        self.elsewhere.addItem("… or use a Labels layer")
+        for layer in layers:
+            self.elsewhere.addItem(layer.name)
+        self.elsewhere.setVisible(bool(layers))
+        busy = self.workbench.jobs.running("find")
+        self.find.setEnabled(not busy)
+        state = self.session.active
+        if busy:
+            self.count.setText("Looking for particles…")
+        elif state is None or state.labels is None:
+            self.count.setText("")
+        elif state.particle_ids.size == 0:
+            self.count.setText("No particles found: try another method or a smaller minimum size.")
+        else:
+            self.count.setText(f"<b>{state.particle_ids.size}</b> particles")
+
+    def _settings_changed(self, *_: object) -> None:
+        state = self.session.active
+        if state is not None and state.recipe is not None:
+            self.again.start()
+
+    def _find_again(self) -> None:
+        if self.session.active is not None and self.isVisible():
+            self._find()
+
+    def _find(self) -> None:
+        self.workbench.find_particles(self.settings())
+
+    def _use_layer(self, row: int) -> None:
+        if row > 0:
+            self.workbench.use_labels_layer(self.elsewhere.itemText(row))
+        self.elsewhere.setCurrentIndex(0)

@@ -1,0 +1,71 @@
+"""Step 4: train, in the background, with a Stop that keeps the best model so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
+
+from napari_ssrvae.viewer.guide import advice_for_training, missing_for_training
+from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.views import TrainingCurve
+
+
+class TrainPanel(Panel):
+    """Start and stop the training; watch it."""
+
+    title = "4  Train"
+
+    def build(self) -> None:
+        """Make the controls."""
+        self.train = QPushButton("Train")
+        self.train.setToolTip("Train on the labelled and unlabelled particles of all micrographs")
+        self.train.clicked.connect(lambda: self.workbench.train())
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("Stop now and use the best model so far")
+        self.stop.clicked.connect(lambda: self.workbench.stop_training())
+        row = QHBoxLayout()
+        row.addWidget(self.train, 2)
+        row.addWidget(self.stop, 1)
+        self.body.addLayout(row)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.body.addWidget(self.progress)
+        self.curve = TrainingCurve()
+        self.body.addWidget(self.curve)
+        self.remark = note()
+        self.body.addWidget(self.remark)
+        self.workbench.training_started.connect(self._on_started)
+        self.workbench.epoch.connect(self._on_epoch)
+        self.curve.setVisible(False)
+
+    def makes_sense(self) -> bool:
+        """Say whether anything was labelled, or trained before."""
+        return bool(self.session.hand_counts()) or self.session.workflow is not None
+
+    def refresh(self) -> None:
+        """Show what is missing, or what is going on."""
+        busy = self.workbench.jobs.running("train")
+        missing = missing_for_training(self.session)
+        self.train.setEnabled(not busy and missing is None)
+        self.train.setText("Train again" if self.session.workflow is not None else "Train")
+        self.stop.setEnabled(busy)
+        self.stop.setVisible(busy)
+        self.progress.setVisible(busy)
+        if busy:
+            self.remark.setText("You can go on labelling meanwhile.")
+        else:
+            self.remark.setText(missing or advice_for_training(self.session))
+        self.remark.setVisible(bool(self.remark.text()))
+
+    def _on_started(self) -> None:
+        self.curve.clear()
+        self.curve.setVisible(True)
+        self.progress.setRange(0, 0)
+        self.progress.setFormat("preparing")
+
+    def _on_epoch(self, state: Any) -> None:
+        self.progress.setRange(0, state.n_epochs)
+        self.progress.setValue(state.epoch)
+        self.progress.setFormat(f"%v of %m · {state.seconds:.0f} s")
+        self.curve.append(state.epoch, state.loss, state.labelled_accuracy)

@@ -1,0 +1,184 @@
+"""The slow steps of the work, as plain generators for `jobs.Jobs`: no napari, no Qt, no session.
+
+Each runs in another thread on what it is given; yields are where it can be stopped and where the
+progress is told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.library.session import MicrographState
+
+if TYPE_CHECKING:
+    from napari_ssrvae.imaging import SegmentationSettings
+    from napari_ssrvae.library.classes import ParticleClass
+    from napari_ssrvae.library.particle_library import ParticleLibrary
+    from napari_ssrvae.library.predictions import Predictions
+    from napari_ssrvae.library.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class FrozenMicrograph:
+    """What a job may know of one micrograph: arrays that nobody changes any more."""
+
+    key: int
+    micrograph: Micrograph
+    labels: NDArray[np.int32]
+    hand_labels: Mapping[int, int]
+    predictions: Predictions | None = None
+
+    @classmethod
+    def of(cls, key: int, state: MicrographState) -> FrozenMicrograph:
+        """Take what a job needs; the session replaces its arrays and never changes them."""
+        if state.labels is None:
+            raise InputError(f"Find the particles of {state.micrograph.name} first.")
+        return cls(key, state.micrograph, state.labels, dict(state.hand_labels), state.predictions)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training returns: the workflow and what it says of every micrograph."""
+
+    workflow: Workflow
+    predictions: Mapping[int, Predictions]
+    class_images: Mapping[int, NDArray[np.float32]]
+
+
+def find(
+    micrograph: Micrograph, settings: SegmentationSettings
+) -> Generator[None, None, NDArray[np.int32]]:
+    """Segment one micrograph."""
+    yield
+    from napari_ssrvae.imaging import segment_with
+
+    return segment_with(micrograph, settings)
+
+
+def train(
+    stop: threading.Event,
+    micrographs: Sequence[FrozenMicrograph],
+    classes: tuple[ParticleClass, ...],
+    settings: SegmentationSettings,
+    patch_size: int,
+    max_seconds: float | None,
+) -> Generator[Any, None, Trained]:
+    """Cut the particles out, train on them, and classify them; yields one `EpochState` an epoch.
+
+    `stop` ends the training early; the best model so far is used as if it had finished.
+    """
+    yield None
+    from napari_ssrvae.library.workflow import iter_train_workflow
+
+    training = iter_train_workflow(
+        [(m.micrograph, m.labels, m.hand_labels) for m in micrographs],
+        classes,
+        settings,
+        patch_size=patch_size,
+        max_seconds=max_seconds,
+        stop=stop.is_set,
+    )
+    workflow = yield from training
+    predictions = yield from classify(workflow, micrographs)
+    images = class_images(workflow)
+    return Trained(workflow, predictions, images)
+
+
+def classify(
+    workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
+) -> Generator[None, None, dict[int, Predictions]]:
+    """Classify particles that are already found."""
+    from napari_ssrvae.library.predictions import predict_particles
+
+    predictions = {}
+    for m in micrographs:
+        particles = workflow.particles(m.micrograph, m.labels)
+        yield None
+        predictions[m.key] = predict_particles(particles, workflow.model)
+        yield None
+    return predictions
+
+
+def find_and_classify(
+    workflow: Workflow, key: int, micrograph: Micrograph
+) -> Generator[None, None, tuple[NDArray[np.int32], Predictions]]:
+    """Treat a new micrograph exactly as the workflow does."""
+    labels = workflow.segment(micrograph)
+    yield None
+    frozen = FrozenMicrograph(key, micrograph, labels, {})
+    predictions = yield from classify(workflow, [frozen])
+    return labels, predictions[key]
+
+
+def open_workflow(path: Path) -> Generator[None, None, tuple[Workflow, Any]]:
+    """Load a saved workflow and decode its class images."""
+    yield
+    from napari_ssrvae.library.workflow import Workflow
+
+    workflow = Workflow.load(path)
+    yield
+    return workflow, class_images(workflow)
+
+
+def save_workflow(workflow: Workflow, path: Path) -> Generator[None, None, Path]:
+    """Save a workflow."""
+    yield
+    workflow.save(path)
+    return path
+
+
+def class_images(workflow: Workflow) -> dict[int, NDArray[np.float32]]:
+    """Decode each class along its first latent: (m, h, w) images from z1 = -2 to 2."""
+    model = workflow.model
+    z = np.zeros((5, model.latent_dim), dtype=np.float32)
+    z[:, 0] = np.linspace(-2, 2, len(z))
+    return {int(c): model.decode(np.full(len(z), c), z) for c in model.classes_}
+
+
+def export(
+    micrographs: Sequence[FrozenMicrograph],
+    workflow: Workflow,
+    classes: tuple[ParticleClass, ...],
+    path: Path,
+    form: str,
+) -> Generator[None, None, tuple[Path, int]]:
+    """Make the library of all classified micrographs, as the screen shows them, and write it."""
+    from napari_ssrvae.library.particle_library import ParticleLibrary
+
+    library: ParticleLibrary | None = None
+    for m in micrographs:
+        part = ParticleLibrary.from_predictions(
+            workflow.particles(m.micrograph, m.labels),
+            workflow.model,
+            names=classes,
+            labels=m.hand_labels,
+            predictions=m.predictions,
+            micrograph=m.micrograph,
+            label_image=m.labels,
+        )
+        library = part if library is None else library.merge(part)
+        yield None
+    if library is None:
+        raise InputError("There is nothing to export yet: train a model first.")
+    if form == "library":
+        library.save(path)
+    else:
+        library.export(path, format=form)
+    return path, len(library)
+
+
+def open_library(path: Path) -> Generator[None, None, ParticleLibrary]:
+    """Load a particle library."""
+    yield
+    from napari_ssrvae.library.particle_library import ParticleLibrary
+
+    return ParticleLibrary.load(path)

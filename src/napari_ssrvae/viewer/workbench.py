@@ -1,0 +1,395 @@
+"""What the buttons do: each step of the work, on the session, in the background where it is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal
+
+from napari_ssrvae.errors import ParticleError
+from napari_ssrvae.imaging import SegmentationSettings
+from napari_ssrvae.library.session import Selection, Session
+from napari_ssrvae.viewer import steps
+from napari_ssrvae.viewer.adoption import Adoption
+from napari_ssrvae.viewer.jobs import Jobs
+from napari_ssrvae.viewer.layers import LayerMirror
+from napari_ssrvae.viewer.picking import Picker
+from napari_ssrvae.viewer.restoring import restore_library
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+@dataclass
+class Settings:
+    """What a person may change for good in napari's plugin settings."""
+
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+    patch_size: int = 48
+    max_seconds: float | None = None
+
+
+class Workbench(QObject):
+    """The session, its layers, its mouse and its jobs, behind the dock's buttons.
+
+    Every method that a button calls ends in a changed session, a running job, or one sentence in
+    `message`; none raises for something that the person did.
+    """
+
+    message = Signal(str, bool)  # sentence, is it an error
+    training_started = Signal()
+    epoch = Signal(object)
+    exported = Signal(str, int)
+    views_wanted = Signal()
+    class_images_changed = Signal()
+    armed_changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, session: Session, settings: Settings) -> None:
+        super().__init__()
+        self.viewer, self.session, self.settings = viewer, session, settings
+        self.armed = False
+        self.class_images: dict[int, Any] = {}
+        self.jobs = Jobs(self)
+        self.mirror = LayerMirror(viewer, session, self)
+        self.picker = Picker(viewer, session, self.mirror, self)
+        self.adoption = Adoption(viewer, session, self.mirror, self)
+        self.picker.set_armed(True)
+        self.jobs.failed.connect(self._on_failed)
+        self.mirror.message.connect(self._tell)
+        self.adoption.refused.connect(self._tell)
+        self.adoption.adopted.connect(self._on_adopted)
+        self.adoption.adopt_open_layers()
+
+    # -- telling ---------------------------------------------------------------------------
+    def _tell(self, sentence: str) -> None:
+        self.message.emit(sentence, True)
+
+    def _on_failed(self, _kind: str, sentence: str) -> None:
+        self.message.emit(sentence, True)
+
+    def _attempt(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Do something that may refuse; its one sentence goes to the person."""
+        try:
+            return action(*args, **kwargs)
+        except ParticleError as error:
+            self._tell(str(error))
+            return None
+
+    # -- micrographs -----------------------------------------------------------------------
+    def open_sample(self) -> None:
+        """Open the simulated micrograph."""
+        from napari_ssrvae.viewer.contributions import simulated_sample
+
+        for data, options, kind in simulated_sample():
+            if kind == "image":
+                self.viewer.add_image(data, **options)
+
+    def stack_on_screen(self) -> Image | None:
+        """Return the active image layer if it is a stack, which cannot be a micrograph whole."""
+        layer = self.viewer.layers.selection.active
+        if isinstance(layer, Image) and layer.ndim > 2 and self.mirror.key_of(layer) is None:
+            return layer
+        return None
+
+    def use_slice(self) -> None:
+        """Copy the slice of the stack that is on the screen as a micrograph of its own."""
+        layer = self.stack_on_screen()
+        if layer is None:
+            return
+        shown = tuple(self.viewer.dims.displayed)
+        step = self.viewer.dims.current_step
+        index = tuple(slice(None) if i in shown else step[i] for i in range(layer.ndim))
+        data = layer.data[0] if layer.multiscale else layer.data
+        where = ", ".join(str(i) for i in index if not isinstance(i, slice))
+        self.viewer.add_image(
+            np.asarray(data[index]),
+            name=f"{layer.name} [{where}]",
+            scale=layer.scale[-2:],
+            units=layer.units[-2:],
+        )
+
+    def activate(self, key: int) -> None:
+        """Work on a micrograph, with its layers brought back if they were deleted."""
+        self.adoption.show_again(key)
+        self.session.activate(key)
+
+    def set_pixel_size(self, value: float | None) -> None:
+        """Correct the pixel size of the active micrograph (nm), in the layers too."""
+        key = self.session.active_key
+        if key is None:
+            return
+        self._attempt(self.session.set_pixel_size, key, value)
+        image = self.mirror.groups[key].image
+        image.scale = (value or 1.0,) * 2
+        image.units = ("nm", "nm") if value else ("pixel", "pixel")
+
+    def _on_adopted(self, key: int) -> None:
+        if self.armed and self.session.workflow is not None:
+            self._find_and_classify(key)
+
+    # -- particles -------------------------------------------------------------------------
+    def find_particles(self, settings: SegmentationSettings) -> None:
+        """Segment the active micrograph."""
+        key, state = self.session.active_key, self.session.active
+        if key is None or state is None:
+            self._tell("There is no micrograph: drop one onto the window first.")
+            return
+        self.jobs.start(
+            "find",
+            steps.find,
+            state.micrograph,
+            settings,
+            title=f"Finding particles in {state.micrograph.name}",
+            on_done=partial(self._on_found, key, settings),
+        )
+
+    def _on_found(self, key: int, settings: SegmentationSettings, labels: Any) -> None:
+        if key not in self.session.micrographs:
+            return
+        lost = self.session.set_particles(key, labels, recipe=settings)
+        if lost:
+            self._tell(
+                f"{lost} hand label{'s' if lost > 1 else ''} had no matching particle any more; "
+                "undo brings them back."
+            )
+
+    def use_labels_layer(self, name: str) -> None:
+        """Take a Labels layer that was made elsewhere as the particles."""
+        key = self.session.active_key
+        layer = next((x for x in self.adoption.labels_layers() if x.name == name), None)
+        if key is None or not isinstance(layer, Labels):
+            self._tell(f"There is no Labels layer {name!r} any more: choose another one.")
+            return
+        self._attempt(self.mirror.use_labels_layer, key, layer)
+
+    def describe(self, particle: int) -> str:
+        """Return a line on one particle of the active micrograph."""
+        state = self.session.active
+        index = self.mirror.index(self.session.active_key)
+        if state is None or index is None or (box := index.box(particle)) is None:
+            return ""
+        size = state.micrograph.pixel_size
+        area = float((index.labels[box] == particle).sum())
+        diameter = 2 * np.sqrt(area / np.pi)
+        parts = [f"particle {particle}"]
+        if particle in state.hand_labels:
+            parts.append(f"{self.session.class_name(state.hand_labels[particle])} (by hand)")
+        elif state.predictions is not None:
+            row = np.flatnonzero(state.predictions.particle_ids == particle)
+            if row.size:
+                name = self.session.class_name(int(state.predictions.class_ids[row[0]]))
+                parts.append(f"{name} ({state.predictions.confidence[row[0]]:.0%})")
+        parts.append(f"⌀ {diameter * size:.0f} nm" if size else f"⌀ {diameter:.0f} px")
+        return " · ".join(parts)
+
+    # -- classes ---------------------------------------------------------------------------
+    def add_class(self) -> None:
+        """Add a class."""
+        self._attempt(self.session.add_class)
+
+    def rename_class(self, class_id: int, name: str) -> None:
+        """Rename a class; a name that is refused is shown as it was."""
+        self._attempt(self.session.edit_class, class_id, name=name)
+        self.session.classes_changed.emit()
+
+    def remove_class(self, class_id: int) -> None:
+        """Remove a class."""
+        self._attempt(self.session.remove_class, class_id)
+
+    # -- training --------------------------------------------------------------------------
+    def train(self) -> None:
+        """Train on all micrographs of the session; the active one sets the scale."""
+        from napari_ssrvae.viewer.guide import missing_for_training
+
+        self.mirror.flush()
+        if (missing := missing_for_training(self.session)) is not None:
+            self._tell(missing)
+            return
+        active = self.session.active_key
+        keys = sorted(self.session.micrographs, key=lambda k: k != active)
+        frozen = [
+            steps.FrozenMicrograph.of(key, self.session.micrographs[key])
+            for key in keys
+            if self.session.micrographs[key].particle_ids.size
+        ]
+        recipe = self.session.micrographs[frozen[0].key].recipe
+        self.training_started.emit()
+        self.jobs.start(
+            "train",
+            steps.train,
+            frozen,
+            self.session.classes,
+            recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
+            self.settings.patch_size,
+            self.settings.max_seconds,
+            title="Training the particle classifier",
+            on_yield=self._on_epoch,
+            on_done=partial(self._on_trained, {m.key: m.labels for m in frozen}),
+            stoppable=True,
+        )
+
+    def stop_training(self) -> None:
+        """Stop soon and keep the best model so far."""
+        self.jobs.ask_to_stop("train")
+
+    def _on_epoch(self, state: Any) -> None:
+        if state is not None:
+            self.epoch.emit(state)
+
+    def _on_trained(self, trained_on: dict[int, Any], trained: steps.Trained) -> None:
+        self.class_images = dict(trained.class_images)
+        self.session.set_workflow(trained.workflow)
+        for key, predictions in trained.predictions.items():
+            state = self.session.micrographs.get(key)
+            if state is not None and state.labels is trained_on[key]:
+                self.session.set_predictions(key, predictions)
+        self.class_images_changed.emit()
+        self.views_wanted.emit()
+
+    # -- classification --------------------------------------------------------------------
+    def set_armed(self, armed: bool) -> None:
+        """Classify every image that is opened from now on, or stop doing so."""
+        self.armed = armed
+        self.armed_changed.emit()
+
+    def classify_active(self) -> None:
+        """Classify the particles of the active micrograph with the trained model."""
+        key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
+        if key is None or state is None or workflow is None:
+            return
+        frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
+        if frozen is not None:
+            self.jobs.start(
+                "classify",
+                steps.classify,
+                workflow,
+                [frozen],
+                title=f"Classifying {state.micrograph.name}",
+                on_done=partial(self._on_classified, {key: frozen.labels}),
+            )
+
+    def _on_classified(self, made_for: dict[int, Any], predictions: dict[int, Any]) -> None:
+        for key, predicted in predictions.items():
+            state = self.session.micrographs.get(key)
+            if state is not None and state.labels is made_for[key]:
+                self.session.set_predictions(key, predicted)
+
+    def _find_and_classify(self, key: int) -> None:
+        state, workflow = self.session.micrographs[key], self.session.workflow
+        self.jobs.start(
+            f"live {key}",
+            steps.find_and_classify,
+            workflow,
+            key,
+            state.micrograph,
+            title=f"Classifying {state.micrograph.name}",
+            on_done=partial(self._on_live, key, workflow),
+        )
+
+    def _on_live(self, key: int, workflow: Any, result: tuple[Any, Any]) -> None:
+        if key not in self.session.micrographs:
+            return
+        labels, predictions = result
+        micrograph = self.session.micrographs[key].micrograph
+        if not labels.any():
+            self._tell(f"No particles were found in {micrograph.name} with this recipe.")
+        self.session.set_particles(key, labels, recipe=workflow.segmentation)
+        self.session.set_predictions(key, predictions)
+        if (note := workflow.scale_note(micrograph)) is not None:
+            self._tell(note)
+
+    # -- files -----------------------------------------------------------------------------
+    def export(self, path: str, form: str) -> None:
+        """Write the classified particles of all micrographs."""
+        frozen = [
+            steps.FrozenMicrograph.of(key, state)
+            for key, state in self.session.micrographs.items()
+            if state.predictions is not None
+        ]
+        if not path.strip():
+            self._tell("Type where to write the library first.")
+            return
+        self.jobs.start(
+            "export",
+            steps.export,
+            frozen,
+            self.session.workflow,
+            self.session.classes,
+            Path(path).expanduser(),
+            form,
+            title="Exporting the particle library",
+            on_done=lambda result: self.exported.emit(str(result[0]), result[1]),
+        )
+
+    def save_workflow(self, path: str) -> None:
+        """Save the trained model with all that a new micrograph needs."""
+        self.jobs.start(
+            "save",
+            steps.save_workflow,
+            self.session.workflow,
+            Path(path),
+            title="Saving the model",
+            on_done=lambda saved: self.message.emit(f"The model was saved in {saved}.", False),
+        )
+
+    def open_workflow(self, path: str) -> None:
+        """Open a saved model and arm it."""
+        self.jobs.start(
+            "open workflow",
+            steps.open_workflow,
+            Path(path),
+            title="Opening a model",
+            on_done=self._on_workflow,
+        )
+
+    def _on_workflow(self, opened: tuple[Any, Any]) -> None:
+        workflow, images = opened
+        self.class_images = dict(images)
+        self.session.set_classes(workflow.classes)
+        self.session.set_workflow(workflow)
+        self.set_armed(True)
+        self.class_images_changed.emit()
+        self.message.emit("The model is ready: every image that you open is classified.", False)
+
+    def open_library(self, path: str) -> None:
+        """Open a saved particle library into the session."""
+        self.jobs.start(
+            "open library",
+            steps.open_library,
+            Path(path),
+            title="Opening a particle library",
+            on_done=self._on_library,
+        )
+
+    def _on_library(self, library: Any) -> None:
+        sentence = self._attempt(restore_library, library, self)
+        if sentence:
+            self.message.emit(sentence, False)
+            self.views_wanted.emit()
+
+    # -- selection -------------------------------------------------------------------------
+    def select(self, key: int, particle: int, *, center: bool) -> None:
+        """Select a particle in all views; optionally move the camera to it."""
+        if key not in self.session.micrographs:
+            return
+        self.session.activate(key)
+        self.session.select(Selection(key, particle))
+        index = self.mirror.index(key)
+        middle = None if index is None else index.center(particle)
+        if center and middle is not None:
+            world = self.mirror.groups[key].image.data_to_world(middle)
+            camera = self.viewer.scene.camera
+            camera.center = (0.0, *(float(v) for v in world[-2:]))
+
+    def shutdown(self) -> None:
+        """Leave nothing running and nothing connected."""
+        self.jobs.shutdown()
+        self.picker.shutdown()
+        self.adoption.shutdown()
+        self.mirror.shutdown()
