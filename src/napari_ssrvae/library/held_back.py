@@ -103,7 +103,7 @@ class HeldBack:
 
 
 def hold_back(
-    labels: Mapping[int, int], *, fraction: float = 0.3, keep: int = 4, seed: int = 0
+    labels: Mapping[int, int], *, fraction: float = 0.3, keep: int = 5, seed: int = 0
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Split hand labels into those to train on and those to test with, class by class.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +46,18 @@ def merged(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
         notes = (*notes, "z, angle and shift are comparable within one model only.")
     return ParticleLibrary(
         table=_stacked(first.table, second_table, classes),
-        patches=np.concatenate([first.patches, patches]) if len(first) else patches,
-        masks=np.concatenate([first.masks, masks]) if len(first) else masks,
+        patches=_joined(first.patches, patches),
+        masks=_joined(first.masks, masks),
         classes=classes,
         micrographs={**first.micrographs, **renamed.micrographs},
         notes=tuple(dict.fromkeys((*first.notes, *renamed.notes, *notes))),
     )
+
+
+def _joined(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # Frames may differ only where one of the two has none.
+    parts = [part for part in (first, second) if len(part)]
+    return np.concatenate(parts) if parts else first
 
 
 def _joined_classes(

@@ -36,6 +36,10 @@ MODEL = "model"
 LARGE_RATIO = 4.0
 
 
+class ScaleWarning(UserWarning):
+    """The scale of a micrograph cannot be trusted."""
+
+
 @dataclass(frozen=True, eq=False)
 class Workflow:
     """A recipe from micrograph to classified particles.
@@ -137,7 +141,7 @@ class Workflow:
 
         Warns
         -----
-        UserWarning
+        ScaleWarning
             The scale cannot be trusted (see `scale_note`); the sentence is also in `notes`.
         """
         if isinstance(micrograph, (str, os.PathLike)):
@@ -148,7 +152,7 @@ class Workflow:
             labels = self.segment(micrograph)
         note = self.scale_note(micrograph)
         if note:
-            warnings.warn(note, UserWarning, stacklevel=2)
+            warnings.warn(note, ScaleWarning, stacklevel=2)
         return ParticleLibrary.from_predictions(
             self.particles(micrograph, labels),
             self.model,

@@ -137,7 +137,9 @@ def _micrographs(
     library: ParticleLibrary, given: Iterable[Micrograph]
 ) -> tuple[list[Micrograph], list[str]]:
     """Return the micrographs to draw, and sentences about those that cannot be."""
-    by_name = {m.name: m for m in given}
+    by_name: dict[str, Micrograph] = {}
+    for micrograph in given:
+        by_name.setdefault(micrograph.name, micrograph)
     found: list[Micrograph] = []
     sentences: list[str] = []
     names = list(library.micrographs)
@@ -149,13 +151,13 @@ def _micrographs(
         try:
             if path is None:
                 raise ReadError(f"the library does not know the file of {name}")
-            micrograph = read_micrograph(path)
+            read = read_micrograph(path)
         except (ReadError, InputError):
             sentences.append(
                 f"{name} is drawn nowhere here: its file ({path or 'unknown'}) could not be read."
             )
             continue
-        found.append(Micrograph(micrograph.image, library.micrographs[name].pixel_size, name))
+        found.append(Micrograph(read.image, library.micrographs[name].pixel_size, name))
     if len(names) > MAX_OVERLAYS:
         sentences.append(
             f"Only the first {MAX_OVERLAYS} of {len(names)} micrographs are drawn; the tables and "
