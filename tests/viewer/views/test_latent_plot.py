@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel, QToolButton, QToolTip
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolTip
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views import LatentPlot
@@ -120,7 +120,7 @@ def test_clicks_follow_zoom_and_show_all_brings_everything_back(plot, qtbot):
     with qtbot.waitSignal(plot.point_clicked, timeout=1000) as clicked:
         qtbot.mouseClick(plot.viewport(), LEFT, pos=plot.point_position(3))
     assert clicked.args == [3]
-    qtbot.mouseClick(plot.findChild(QToolButton), LEFT)
+    qtbot.mouseClick(plot.findChild(QPushButton), LEFT)
     settle()
     assert all(inside.contains(plot.point_position(particle)) for particle in IDS.tolist())
 

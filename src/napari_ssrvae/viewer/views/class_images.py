@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QEvent, QRect, QSize, Qt
+from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
@@ -147,7 +146,6 @@ class ClassImages(ThemedWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self._scroll.setWidget(self._content)
-        self._scroll.viewport().installEventFilter(self)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._message)
         self._stack.addWidget(self._scroll)
@@ -199,12 +197,6 @@ class ClassImages(ThemedWidget):
         self._message.setText(message or self.EMPTY_TEXT)
         self._stack.setCurrentWidget(self._message)
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
-        """Fit the rows into the new width when the scroll area's viewport changes."""
-        if event.type() == QEvent.Type.Resize:
-            self._fit_strips()
-        return bool(super().eventFilter(watched, event))
-
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Fit the rows into the new width."""
         super().resizeEvent(event)
@@ -216,7 +208,10 @@ class ClassImages(ThemedWidget):
 
     def _fit_strips(self) -> None:
         margins = self._flow.contentsMargins()
-        width = self._scroll.viewport().width() - margins.left() - margins.right()
+        # Room for the scroll bar is kept whether it is shown or not: tiles that grow when it goes
+        # and shrink when it comes would never settle.
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        width = self.width() - bar - margins.left() - margins.right()
         for card in self._cards:
             card.strip.fit(width)
 

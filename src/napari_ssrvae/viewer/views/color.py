@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QWidget
 
@@ -71,6 +71,8 @@ class ThemedWidget(QWidget):
         super().__init__(parent)
         self._own_theme: Theme | None = None
         self._shown_theme: Theme | None = None
+        self._theme_timer = QTimer(self, singleShot=True, interval=0)
+        self._theme_timer.timeout.connect(self._follow_theme)
 
     def theme(self) -> Theme:
         """Return the colours in use."""
@@ -87,7 +89,6 @@ class ThemedWidget(QWidget):
         self._follow_theme()
 
     def _follow_theme(self) -> None:
-        # Applying a theme changes palettes of children, which comes back here as an event.
         theme = self.theme()
         if theme != self._shown_theme:
             self._shown_theme = theme
@@ -100,4 +101,6 @@ class ThemedWidget(QWidget):
         """Follow the palette when napari changes its theme."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._follow_theme()
+            # While a style sheet is set, Qt takes the palette back and gives it anew, with an
+            # event for each: looked at in between, the theme would change for ever.
+            self._theme_timer.start()

@@ -12,8 +12,8 @@ from qtpy.QtGui import QPainterPath
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QStackedLayout,
-    QToolButton,
     QToolTip,
     QVBoxLayout,
     QWidget,
@@ -74,6 +74,7 @@ class LatentPlot(ThemedWidget):
         self._points = NO_POINTS
         self._selected: int | None = None
         self._hovered: int | None = None
+        self._hand_chip: ColorChip | None = None
 
         self._message = QLabel(self)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -306,8 +307,7 @@ class LatentPlot(ThemedWidget):
         self._legend_flow.setContentsMargins(0, 0, 0, 0)
         self._legend_flow.setHorizontalSpacing(10)
         self._legend_flow.setVerticalSpacing(2)
-        self._all_button = QToolButton(self._page)
-        self._all_button.setText("Show all")
+        self._all_button = QPushButton("Show all", self._page)
         self._all_button.setToolTip("Zoom out until every particle's point is seen")
         self._all_button.clicked.connect(self.show_all)
         self._plot.setToolTip(
@@ -329,21 +329,23 @@ class LatentPlot(ThemedWidget):
     def _fill_legend(self, legend: Sequence[tuple[str, str, int]], any_by_hand: bool) -> None:
         while (item := self._legend_flow.takeAt(0)) is not None:
             widget = item.widget()
-            widget.setParent(None)
+            widget.hide()
             widget.deleteLater()
         for name, color, count in legend:
+            chip = ColorChip(color)
             self._add_legend_entry(
-                f"{name} {count:,}", color, f"Particles of class '{name}': {count:,}"
+                chip, f"{name} {count:,}", f"Class '{name}': {count:,} particles"
             )
-        if any_by_hand:
-            self._add_legend_entry("by hand", None, "A ring marks particles that you labelled")
+        self._hand_chip = ColorChip() if any_by_hand else None
+        if self._hand_chip is not None:
+            self._hand_chip.set_ring(self.theme().foreground)
+            self._add_legend_entry(
+                self._hand_chip, "by hand", "A ring marks particles that you labelled"
+            )
 
-    def _add_legend_entry(self, text: str, color: str | None, tip: str) -> None:
+    def _add_legend_entry(self, chip: ColorChip, text: str, tip: str) -> None:
         entry = QWidget(self._legend)
         entry.setToolTip(tip)
-        chip = ColorChip(color, entry) if color else ColorChip(parent=entry)
-        if color is None:
-            chip.set_ring(self.theme().foreground)
         label = QLabel(text, entry)
         label.setTextFormat(Qt.TextFormat.PlainText)
         row = QHBoxLayout(entry)
@@ -363,6 +365,8 @@ class LatentPlot(ThemedWidget):
             f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
         )
         self._message.setStyleSheet(f"color: {theme.muted.name()};")
+        if self._hand_chip is not None:
+            self._hand_chip.set_ring(theme.foreground)
         self._draw_points()
         self._draw_ring()
 
