@@ -66,7 +66,8 @@ class Adoption(QObject):
             self.refused.emit(f"{layer.name}: {error}")
             return None
         show_as(layer, micrograph)
-        self._show_scale_bar(micrograph)
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.viewer.reset_view()
         key = self.session.add_micrograph(micrograph, activate=False)
         self.mirror.attach(key, layer)
         if self.session.active_key == key:
@@ -83,10 +84,6 @@ class Adoption(QObject):
             for layer in self.viewer.layers
             if isinstance(layer, Labels) and not self.mirror.is_ours(layer)
         ]
-
-    def _show_scale_bar(self, micrograph: Micrograph) -> None:
-        bar = self.viewer.canvas.overlays.scale_bar
-        bar.visible = True
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value

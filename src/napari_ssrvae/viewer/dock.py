@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, Q
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.guide import next_step
-from napari_ssrvae.viewer.legend import CanvasLegend
+from napari_ssrvae.viewer.legend import CanvasLegend, canvas_of
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.panels.classes import ClassesPanel
 from napari_ssrvae.viewer.panels.export import ExportPanel
@@ -49,7 +49,7 @@ class ParticleClassifier(QWidget):
         self.workbench = Workbench(napari_viewer, self.session, read_settings())
         self.views: ParticleViews | None = None
         self._views_dock: QWidget | None = None
-        self.legend = CanvasLegend(napari_viewer, self.session)
+        self.legend: CanvasLegend | None = None
         # One action emits several signals; the panels are refreshed once after them.
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.refresh)
@@ -125,11 +125,16 @@ class ParticleClassifier(QWidget):
                 panel.refresh()
         busy = self.workbench.jobs.running("train")
         self.next.setText(
-            "Training… you can go on labelling."
-            if busy
-            else f"<b>Next:</b> {next_step(self.session)}"
+            "<b>Next:</b> "
+            + ("you can go on labelling while it trains." if busy else next_step(self.session))
         )
-        self.legend.refresh()
+        self._refresh_legend()
+
+    def _refresh_legend(self) -> None:
+        if self.legend is None and (canvas := canvas_of(self.window())) is not None:
+            self.legend = CanvasLegend(canvas, self.session)
+        if self.legend is not None:
+            self.legend.refresh()
 
     def show_message(self, sentence: str, is_error: bool = True) -> None:
         """Show one sentence to the person until it is dismissed or replaced."""
@@ -186,5 +191,7 @@ class ParticleClassifier(QWidget):
             views, self.views, self._views_dock = self.views, None, None
             self.viewer.window.remove_dock_widget(views)
             views.deleteLater()
-        self.legend.shutdown()
+        if self.legend is not None:
+            self.legend.shutdown()
+            self.legend = None
         self.workbench.shutdown()

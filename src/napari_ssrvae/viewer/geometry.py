@@ -37,7 +37,7 @@ class ParticleIndex:
         """Return the middle (y, x) of the particle's bounding box in pixels."""
         if (box := self.box(particle)) is None:
             return None
-        return tuple((s.start + s.stop - 1) / 2 for s in box)  # type: ignore[return-value]
+        return tuple((s.start + s.stop - 1) / 2 for s in box)
 
     def outline(self, particle: int) -> NDArray[np.float64] | None:
         """Return the longest outline of a particle, (m, 2) in pixels (y, x), closed."""
@@ -45,7 +45,8 @@ class ParticleIndex:
             return None
         mask = np.pad(self.labels[box] == particle, 1).astype(float)
         contour = max(find_contours(mask, 0.5), key=len)
-        return contour + [box[0].start - 1, box[1].start - 1]
+        outline: NDArray[np.float64] = contour + np.array([box[0].start - 1, box[1].start - 1])
+        return outline
 
 
 def look_up(labels: NDArray[np.int32], values: dict[int, int]) -> NDArray[np.uint8]:

@@ -14,11 +14,8 @@ def next_step(session: Session) -> str:
         return "Find the particles, or choose a Labels layer that already holds them."
     if not state.particle_ids.size:
         return "No particles were found: try another method, polarity or a smaller minimum size."
-    missing = missing_for_training(session)
-    if session.workflow is None and missing:
-        return missing
     if session.workflow is None:
-        return "Train the model; more labels can follow later."
+        return missing_for_training(session) or "Train the model; more labels can follow later."
     if state.predictions is None:
         return "These particles are not classified yet: classify them with the trained model."
     return "Look at the result: correct labels and train again, open new micrographs, or export."

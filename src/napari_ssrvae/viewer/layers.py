@@ -29,7 +29,7 @@ PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
 CONFIDENCE_STEPS = 10
 HOVER_COLOR = "#ffffff"
 SELECTED_COLOR = "#ffee00"
-PARTICLE_COLOR = "#9fd8ff"
+PARTICLE_COLOR = "#35e0ff"
 
 
 @dataclass
@@ -130,7 +130,7 @@ class LayerMirror(QObject):
             if group.particles is None:
                 group.own_particles = True
                 group.particles = self._add_labels(
-                    group, state.labels.copy(), "particles", opacity=0.55
+                    group, state.labels.copy(), "particles", opacity=0.9
                 )
                 group.particles.contour = 1
                 group.particles.colormap = DirectLabelColormap(
@@ -243,10 +243,11 @@ class LayerMirror(QObject):
         key = self.key_of(event.source)
         if key is None:
             return
-        group, state = self.groups[key], self.session.micrographs[key]
-        shown = look_up(state.labels, state.hand_labels)
-        changed = np.asarray(group.hand.data) != shown
-        values, particles = np.asarray(group.hand.data)[changed], state.labels[changed]
+        state, painted_data = self.session.micrographs[key], np.asarray(event.source.data)
+        if state.labels is None:
+            return
+        changed = painted_data != look_up(state.labels, state.hand_labels)
+        values, particles = painted_data[changed], state.labels[changed]
         known = {0, *(c.id for c in self.session.classes)}
         changes = {}
         for particle in np.unique(particles[particles > 0]).tolist():
@@ -270,15 +271,9 @@ class LayerMirror(QObject):
 
     def _take_edited_particles(self) -> None:
         for key in sorted(self._edited_keys):
-            group = self.groups.get(key)
-            if (
-                group is not None
-                and group.particles is not None
-                and key in self.session.micrographs
-            ):
-                self.session.set_particles(
-                    key, np.asarray(group.particles.data), name="edit particles"
-                )
+            layer = self.groups[key].particles if key in self.groups else None
+            if layer is not None and key in self.session.micrographs:
+                self.session.set_particles(key, np.asarray(layer.data), name="edit particles")
         self._edited_keys.clear()
 
     def flush(self) -> None:

@@ -1,38 +1,40 @@
 """The legend in the corner of the canvas.
 
-napari has no public place for a widget on its canvas, so this is the one module that reaches for
-the canvas's native widget.
+napari has no public place for a widget on its canvas; the canvas is the one OpenGL widget in the
+middle of the main window.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.views import ClassLegend, LegendRow
 
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
 MARGIN = 10
+STYLE = "#CanvasLegend { background: rgba(20, 24, 30, 190); border-radius: 4px; }"
+
+
+def canvas_of(window: QWidget) -> QWidget | None:
+    """Return the canvas in a napari main window, or None if there is none (yet)."""
+    if not isinstance(window, QMainWindow) or window.centralWidget() is None:
+        return None
+    return window.centralWidget().findChild(QOpenGLWidget)
 
 
 class CanvasLegend(QWidget):
     """Class colours and counts over the lower left corner of the canvas; lets the mouse through."""
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._canvas: QWidget = viewer.window._qt_viewer.canvas.native
-        super().__init__(self._canvas)
+    def __init__(self, canvas: QWidget, session: Session) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
         self.session = session
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("CanvasLegend")
-        self.setStyleSheet(
-            "#CanvasLegend { background: rgba(20, 24, 30, 190); border-radius: 4px; }"
-        )
+        self.setStyleSheet(STYLE)
         self.legend = ClassLegend()
         self.legend.set_theme("#14181e", "#f0f0f0")
         layout = QVBoxLayout(self)

@@ -1,4 +1,4 @@
-"""What the buttons do: each step of the work, on the session, in the background where it is slow."""
+"""What the buttons do: each step of the work, in the background where it is slow."""
 
 from __future__ import annotations
 

@@ -46,14 +46,14 @@ class ClassesPanel(Panel):
         self.table.cellDoubleClicked.connect(self._recolor)
         self.body.addWidget(self.table)
         row = QHBoxLayout()
-        self.add = self._button("Add", "Add a class", lambda: self.workbench.add_class())
+        self.add = self._button("Add", "Add a class", self.workbench.add_class)
         self.remove = self._button(
             "Remove",
             "Remove the current class and its labels (undo brings both back)",
             self._remove,
         )
-        self.undo = self._button("Undo", "Ctrl+Z", lambda: self.workbench.picker.undo())
-        self.redo = self._button("Redo", "Ctrl+Shift+Z", lambda: self.workbench.picker.redo())
+        self.undo = self._button("Undo", "Ctrl+Z", self.workbench.picker.undo)
+        self.redo = self._button("Redo", "Ctrl+Shift+Z", self.workbench.picker.redo)
         for button in (self.add, self.remove, self.undo, self.redo):
             row.addWidget(button)
         self.body.addLayout(row)

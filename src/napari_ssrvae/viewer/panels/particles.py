@@ -39,16 +39,12 @@ class ParticlesPanel(Panel):
         self.smoothing.setSingleStep(0.5)
         self.smoothing.setSuffix(" px")
         self.smoothing.setValue(settings.segmentation.smoothing)
-        self.smoothing.setToolTip(
-            "Sigma of the Gaussian that suppresses noise before the threshold"
-        )
+        self.smoothing.setToolTip("Sigma of the Gaussian that takes out noise before the threshold")
         self.min_area = QSpinBox()
         self.min_area.setRange(0, 1_000_000)
         self.min_area.setSpecialValueText("auto")
         self.min_area.setSuffix(" px²")
-        self.min_area.setToolTip(
-            "Objects smaller than this are left out; auto judges by the picture"
-        )
+        self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
         self.split = QCheckBox("Split touching particles")
         self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
         self.border = QCheckBox("Leave out particles on the border")

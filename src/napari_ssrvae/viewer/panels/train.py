@@ -20,10 +20,10 @@ class TrainPanel(Panel):
         """Make the controls."""
         self.train = QPushButton("Train")
         self.train.setToolTip("Train on the labelled and unlabelled particles of all micrographs")
-        self.train.clicked.connect(lambda: self.workbench.train())
+        self.train.clicked.connect(self.workbench.train)
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Stop now and use the best model so far")
-        self.stop.clicked.connect(lambda: self.workbench.stop_training())
+        self.stop.clicked.connect(self.workbench.stop_training)
         row = QHBoxLayout()
         row.addWidget(self.train, 2)
         row.addWidget(self.stop, 1)

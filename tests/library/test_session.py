@@ -1,0 +1,219 @@
+"""The session: what a person made, with undo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.imaging import Micrograph
+from napari_ssrvae.library import Predictions
+from napari_ssrvae.library.session import (
+    Selection,
+    Session,
+    carry_hand_labels,
+    shown_classes,
+)
+
+
+def label_image() -> np.ndarray:
+    """Three particles: 1 and 2 small, 5 large (a gap in the ids)."""
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:6] = 1
+    labels[2:6, 12:16] = 2
+    labels[10:18, 10:20] = 5
+    return labels
+
+
+def predictions(classes: tuple[int, ...] = (1, 2, 2)) -> Predictions:
+    ids = np.array([1, 2, 5])
+    p = np.array([[0.9, 0.1] if c == 1 else [0.2, 0.8] for c in classes])
+    zeros = np.zeros(3)
+    return Predictions(
+        ids, np.array(classes), p, np.array([1, 2]), np.zeros((3, 2)), zeros, np.zeros((3, 2)), zeros
+    )
+
+
+@pytest.fixture
+def session() -> Session:
+    session = Session()
+    key = session.add_micrograph(Micrograph(np.zeros((20, 30)), 10.0, "a", None, {}))
+    session.set_particles(key, label_image())
+    session.history.clear()
+    return session
+
+
+def test_starts_with_two_classes_and_no_micrograph() -> None:
+    session = Session()
+    assert [c.id for c in session.classes] == [1, 2]
+    assert len({c.color for c in session.classes}) == 2
+    assert session.active is None
+
+
+def test_label_clear_undo_redo(session: Session) -> None:
+    key = session.active_key
+    changed = []
+    session.hand_labels_changed.connect(lambda k, ids: changed.append((k, ids)))
+    session.label(key, {1: 1, 5: 2})
+    assert session.active.hand_labels == {1: 1, 5: 2}
+    session.label(key, {1: 0})
+    assert session.active.hand_labels == {5: 2}
+    assert session.history.undo_name == "label particle 1 as no class"
+    session.history.undo()
+    assert session.active.hand_labels == {1: 1, 5: 2}
+    session.history.undo()
+    assert session.active.hand_labels == {}
+    session.history.redo()
+    assert session.active.hand_labels == {1: 1, 5: 2}
+    assert changed[0] == (key, frozenset({1, 5}))
+    assert session.hand_counts() == {1: 1, 2: 1}
+
+
+def test_a_label_that_changes_nothing_is_no_step(session: Session) -> None:
+    session.label(session.active_key, {1: 1})
+    session.label(session.active_key, {1: 1})
+    session.history.undo()
+    assert session.history.undo_name is None
+
+
+@pytest.mark.parametrize(("change", "what"), [({9: 1}, "particle 9"), ({1: 7}, "class 7")])
+def test_unknown_particle_or_class(session: Session, change: dict[int, int], what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        session.label(session.active_key, change)
+    assert session.active.hand_labels == {}
+
+
+def test_new_particles_carry_the_labels_over_and_undo_brings_the_old_ones(session: Session) -> None:
+    key = session.active_key
+    session.label(key, {1: 1, 2: 2, 5: 1})
+    new = np.zeros((20, 30), np.int32)
+    new[3:6, 2:6] = 4  # most of 1
+    new[9:18, 9:20] = 1  # all of 5; 2 is gone
+    assert session.set_particles(key, new) == 1
+    assert session.active.hand_labels == {4: 1, 1: 1}
+    assert session.active.particle_ids.tolist() == [1, 4]
+    session.history.undo()
+    assert session.active.hand_labels == {1: 1, 2: 2, 5: 1}
+    np.testing.assert_array_equal(session.active.labels, label_image())
+
+
+def test_the_session_keeps_its_own_copy_of_a_label_image(session: Session) -> None:
+    mine = label_image()
+    session.set_particles(session.active_key, mine)
+    mine[:] = 0  # napari paints in place
+    assert session.active.labels.max() == 5
+
+
+def test_labels_of_another_shape_are_refused(session: Session) -> None:
+    with pytest.raises(InputError, match="10 x 10 but the micrograph 20 x 30"):
+        session.set_particles(session.active_key, np.zeros((10, 10), np.int32))
+
+
+def test_new_particles_drop_the_predictions(session: Session) -> None:
+    key = session.active_key
+    session.set_predictions(key, predictions())
+    session.set_particles(key, label_image())
+    assert session.active.predictions is None
+    session.history.undo()
+    assert session.active.predictions is not None
+
+
+def test_hand_labels_beat_predictions_on_the_screen(session: Session) -> None:
+    key = session.active_key
+    assert shown_classes(session.active) == {}
+    session.set_predictions(key, predictions())
+    session.label(key, {1: 2})
+    assert shown_classes(session.active) == {1: 2, 2: 2, 5: 2}
+    assert session.predicted_counts() == {2: 3}
+
+
+def test_counts_span_micrographs(session: Session) -> None:
+    first = session.active_key
+    second = session.add_micrograph(Micrograph(np.zeros((20, 30)), 10.0, "b", None, {}))
+    session.set_particles(second, label_image())
+    for key in (first, second):
+        session.set_predictions(key, predictions())
+    session.label(first, {1: 1})
+    session.label(second, {1: 1})
+    assert session.hand_counts() == {1: 2}
+    assert session.predicted_counts() == {1: 2, 2: 4}
+
+
+def test_classes_are_added_renamed_recoloured_with_undo(session: Session) -> None:
+    new = session.add_class("trimer")
+    assert (new.id, session.current_class) == (3, 3)
+    session.edit_class(3, name="chain", color="#123456")
+    assert session.classes[2].name == "chain"
+    session.history.undo()
+    assert session.classes[2].name == "trimer"
+    session.history.undo()
+    assert [c.id for c in session.classes] == [1, 2]
+    assert session.current_class == 1
+
+
+def test_a_name_is_unique_and_not_empty(session: Session) -> None:
+    with pytest.raises(InputError, match="already a class 'class 2'"):
+        session.edit_class(1, name="class 2")
+    with pytest.raises(InputError, match="needs a name"):
+        session.edit_class(1, name="  ")
+
+
+def test_removing_a_class_takes_its_labels_and_undo_brings_both_back(session: Session) -> None:
+    session.label(session.active_key, {1: 1, 2: 2})
+    session.remove_class(1)
+    assert [c.id for c in session.classes] == [2]
+    assert session.active.hand_labels == {2: 2}
+    session.history.undo()
+    assert [c.id for c in session.classes] == [1, 2]
+    assert session.active.hand_labels == {1: 1, 2: 2}
+
+
+def test_the_last_class_stays(session: Session) -> None:
+    session.remove_class(1)
+    with pytest.raises(InputError, match="last class"):
+        session.remove_class(2)
+
+
+def test_a_removed_micrograph_leaves_the_history_harmless(session: Session) -> None:
+    key = session.active_key
+    session.label(key, {1: 1})
+    session.select(Selection(key, 1))
+    session.remove_micrograph(key)
+    assert session.selection is None
+    assert session.active is None
+    session.history.undo()
+    assert session.hand_counts() == {}
+
+
+def test_selection_is_told_once(session: Session) -> None:
+    told = []
+    session.selection_changed.connect(lambda: told.append(session.selection))
+    for _ in range(2):
+        session.select(Selection(session.active_key, 5))
+    assert told == [Selection(session.active_key, 5)]
+
+
+def test_pixel_size_is_corrected_with_undo(session: Session) -> None:
+    session.set_pixel_size(session.active_key, 4.5)
+    assert session.active.micrograph.pixel_size == 4.5
+    session.history.undo()
+    assert session.active.micrograph.pixel_size == 10.0
+    with pytest.raises(InputError, match="not possible"):
+        session.set_pixel_size(session.active_key, -1)
+
+
+def test_two_labels_that_meet_the_larger_wins() -> None:
+    old = label_image()
+    new = np.zeros_like(old)
+    new[2:18, 2:20] = 1
+    assert carry_hand_labels(old, new, {1: 1, 5: 2}) == {1: 2}
+
+
+def test_history_forgets_the_oldest_and_what_was_undone(session: Session) -> None:
+    session.label(session.active_key, {1: 1})
+    session.label(session.active_key, {1: 2})
+    session.history.undo()
+    session.label(session.active_key, {2: 1})
+    assert session.history.redo_name is None
+    assert session.history.redo() is None
+    assert session.history.undo() == "label particle 2 as class 1"
