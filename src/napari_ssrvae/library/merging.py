@@ -42,8 +42,9 @@ def merged(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
         class_id=renamed.table["class_id"].map(ids).astype(np.int64)
     )
     patches, masks, notes = _at_scale_of(first, renamed)
-    if len(first) and len(second):
-        notes = (*notes, "z, angle and shift are comparable within one model only.")
+    models = {s.model for library in (first, second) for s in library.micrographs.values()}
+    if len(models) > 1:
+        notes = (*notes, "Latents and angles are from several models: compare them within one.")
     return ParticleLibrary(
         table=_stacked(first.table, second_table, classes),
         patches=_joined(first.patches, patches),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,12 +51,15 @@ class Source:
         The file, where there is one.
     shape : (int, int) or None
         Rows and columns of the micrograph without its info bar, where known.
+    model : str or None
+        Tells models apart: latents of two models have nothing to do with each other.
     """
 
     pixel_size: float | None
     scale: float
     path: str | None = None
     shape: tuple[int, int] | None = None
+    model: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -64,6 +68,7 @@ class Source:
             "scale": self.scale,
             "path": self.path,
             "shape": None if self.shape is None else list(self.shape),
+            "model": self.model,
         }
 
     @classmethod
@@ -75,6 +80,7 @@ class Source:
             scale=float(content["scale"]),
             path=content.get("path"),
             shape=None if shape is None else (int(shape[0]), int(shape[1])),
+            model=content.get("model"),
         )
 
     def patch_ratio(self, other: Source) -> float:
@@ -191,6 +197,7 @@ class ParticleLibrary:
             scale=float(particles.scale),
             path=_path_text(micrograph),
             shape=None if micrograph is None else micrograph.shape,
+            model=_model_mark(model),
         )
         return cls(
             table=_classified_table(list(origins), particles.table, predictions, classes, hand),
@@ -408,6 +415,12 @@ def _path_text(micrograph: Micrograph | None) -> str | None:
     if micrograph is None or micrograph.path is None:
         return None
     return str(Path(micrograph.path).expanduser().absolute())
+
+
+def _model_mark(model: SSRVAE) -> str:
+    # No two trainings have the same losses to the last digit, and they are saved with the model.
+    losses = model.history_["loss"].to_numpy(dtype=np.float64)
+    return hashlib.sha256(losses.tobytes()).hexdigest()[:12]
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:
