@@ -98,6 +98,19 @@ def test_a_row_of_images_shrinks_to_the_width(view):
     assert len(card.strip) == 7
 
 
+def test_the_layout_settles_at_every_width(view):
+    """Tiles that grow when the scroll bar goes, and shrink when it comes, would never settle."""
+    row = np.stack([halves()] * 5)
+    view.set_images([(n, c, row) for n, c in zip(NAMES, COLORS, strict=True)])
+    for width in range(150, 520, 3):
+        view.resize(width, 320)
+        settle()
+        before = places(view)
+        settle()
+        assert places(view) == before
+        assert max(card.right() for card in before) < max(width, 5 * 28 + 40)
+
+
 def test_many_classes_scroll(view):
     view.set_images([(f"class {i}", "#0072b2", halves()) for i in range(30)])
     view.resize(320, 300)

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import gc
-import weakref
-
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
-from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolTip
 
 from napari_ssrvae.errors import InputError
@@ -215,6 +211,9 @@ def test_without_points_the_plot_says_what_to_do(qtbot, theme):
     shown = [label.text() for label in plot.findChildren(QLabel) if label.isVisible()]
     assert shown == ["Train a model to see how the particles arrange themselves"]
     plot.set_points(XY, [0] * 4, IDS, legend=LEGEND)
+    plot.set_points(np.empty((0, 2)), [], [], legend=LEGEND)
+    shown = [label.text() for label in plot.findChildren(QLabel) if label.isVisible()]
+    assert shown == ["Train a model to see how the particles arrange themselves"]
     plot.clear("Find particles first")
     shown = [label.text() for label in plot.findChildren(QLabel) if label.isVisible()]
     assert shown == ["Find particles first"]
@@ -275,17 +274,3 @@ def test_it_follows_the_palette_and_a_theme_of_its_own(plot, theme, screen):
     plot.set_theme(None, None)
     settle()
     assert "#ffee00" not in screen.colors(plot)
-
-
-def test_a_deleted_plot_is_gone(qtbot, theme):
-    plot = LatentPlot()
-    plot.show()
-    plot.set_points(XY, [0, 1, 0, -1], IDS, legend=LEGEND)
-    settle()
-    gone = weakref.ref(plot)
-    plot.close()
-    plot.deleteLater()
-    QTest.qWait(10)
-    del plot
-    gc.collect()
-    assert gone() is None

@@ -145,7 +145,7 @@ class LatentPlot(ThemedWidget):
         self._fill_legend(legend, bool(self._points.labelled.any()))
         for side, text in zip(("bottom", "left"), axis_labels, strict=True):
             self._plot.getPlotItem().setLabel(side, text)
-        self._stack.setCurrentWidget(self._page)
+        self._stack.setCurrentWidget(self._page if len(self._points) else self._message)
         self._draw_ring()
 
     def clear(self, message: str | None = None) -> None:

@@ -164,6 +164,7 @@ class ClassLegend(ThemedWidget):
         chip, name, hand, predicted = cells
         chip.set_color(row.color)
         name.setText(row.name)
+        name.setToolTip(row.name)
         hand.setText("" if row.hand is None else f"{row.hand:,}")
         predicted.setText("" if row.predicted is None else f"{row.predicted:,}")
         hand.setToolTip(f"{row.name}: particles labelled by hand")
