@@ -60,6 +60,15 @@ def test_names_are_not_read_as_html(legend):
     assert texts(legend)[0] == "<b>Au</b> & C"
 
 
+def test_a_long_name_does_not_widen_the_dock(legend):
+    name = "irregular agglomerates of very many particles"
+    legend.set_rows([LegendRow(name, "#0072b2", 6, 1071)])
+    legend.resize(220, 100)
+    assert texts(legend)[2:] == [name, "6", "1,071"]
+    assert legend.minimumSizeHint().width() <= 220
+    assert name in {label.toolTip() for label in legend.findChildren(QLabel)}
+
+
 def test_a_colour_that_is_none_is_refused(legend):
     with pytest.raises(InputError, match="'blau' is not a colour"):
         legend.set_rows([LegendRow("monomer", "blau")])

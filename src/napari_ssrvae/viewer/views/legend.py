@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from superqt import QElidingLabel
 
 from napari_ssrvae.viewer.views.color import NO_CLASS, Theme, ThemedWidget, qcolor
 
@@ -148,7 +149,9 @@ class ClassLegend(ThemedWidget):
             self.adjustSize()
 
     def _add_row(self) -> None:
-        chip, name = ColorChip(parent=self), QLabel(self)
+        chip = ColorChip(parent=self)
+        # In a dock the width is given and a long name is cut; a card is as wide as its names.
+        name = QLabel(self) if self._overlay else QElidingLabel(self)
         hand, predicted = QLabel(self), QLabel(self)
         line = len(self._cells) + 2
         for column, cell in enumerate((chip, name, hand, predicted)):
@@ -156,7 +159,6 @@ class ClassLegend(ThemedWidget):
         for number in (hand, predicted):
             number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         name.setTextFormat(Qt.TextFormat.PlainText)
-        name.setMinimumWidth(24)
         self._cells.append((chip, name, hand, predicted))
 
     @staticmethod
