@@ -27,7 +27,6 @@ LINUX = sys.platform.startswith("linux")
 LIBRARIES = {
     "libegl1": "libEGL.so.1",
     "libgl1": "libGL.so.1",
-    "libopengl0": "libOpenGL.so.0",
     "libdbus-1-3": "libdbus-1.so.3",
     "libfontconfig1": "libfontconfig.so.1",
     "libglib2.0-0": "libglib-2.0.so.0",
@@ -42,7 +41,6 @@ LIBRARIES = {
     "libxcb-randr0": "libxcb-randr.so.0",
     "libxcb-render-util0": "libxcb-render-util.so.0",
     "libxcb-shape0": "libxcb-shape.so.0",
-    "libxcb-xinerama0": "libxcb-xinerama.so.0",
     "libxcb-xkb1": "libxcb-xkb.so.1",
 }
 PROGRAMS = {"xvfb": "Xvfb", "xauth": "xauth"}
