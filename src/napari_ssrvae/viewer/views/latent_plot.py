@@ -30,7 +30,6 @@ from napari_ssrvae.viewer.views.legend import ColorChip
 PICK_RADIUS = 10.0
 """How far from a point, in screen px, a click or the pointer still means it."""
 
-
 MARK_SIZE = 34
 """Size in px of the mark around the selected point."""
 
