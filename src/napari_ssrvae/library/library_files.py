@@ -1,4 +1,4 @@
-"""A particle library as a folder: `library.json`, `table.csv`, `patches.npz`.
+"""A particle library as a folder: `library.json`, `table.csv`, `patches.npz`, `micrographs/`.
 
 The table opens in a spreadsheet; `library.json` keeps the types of its columns, so that it comes
 back exactly as it was. Nothing in the folder is ever executed: no pickle.
@@ -7,10 +7,12 @@ back exactly as it was. Nothing in the folder is ever executed: no pickle.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from napari_ssrvae import __version__
 from napari_ssrvae.errors import ParticleError, ReadError
 from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.library.particle_library import ParticleLibrary, Source
+from napari_ssrvae.library.scene import Scene
 from napari_ssrvae.library.storage import read_document, replaced_folder, write_document
 
 FORMAT = "napari-ssrvae particle library"
@@ -29,6 +32,19 @@ FORMAT_VERSION = 1
 DOCUMENT = "library.json"
 TABLE = "table.csv"
 PATCHES = "patches.npz"
+SCENES = "micrographs"
+
+# What numpy and zipfile raise for a file that is no whole npz archive.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save_library(library: ParticleLibrary, folder: str | os.PathLike[str]) -> Path:
@@ -56,11 +72,17 @@ def save_library(library: ParticleLibrary, folder: str | os.PathLike[str]) -> Pa
     with replaced_folder(target, DOCUMENT) as temporary:
         write_table(library.table, temporary / TABLE)
         np.savez_compressed(temporary / PATCHES, patches=library.patches, masks=library.masks)
+        scenes = _scene_stems(library.micrographs)
+        for name, stem in scenes.items():
+            library.micrographs[name].scene.save(temporary / SCENES / stem)  # type: ignore[union-attr]
         content = {
             "written_by": f"napari-ssrvae {__version__}",
             "particles": len(library),
             "classes": [c.to_dict() for c in library.classes],
-            "micrographs": {name: s.to_dict() for name, s in library.micrographs.items()},
+            "micrographs": {
+                name: {**s.to_dict(), "scene": scenes.get(name)}
+                for name, s in library.micrographs.items()
+            },
             "notes": list(library.notes),
             "columns": [
                 {"name": str(name), "type": _type_name(library.table[name])}
@@ -90,7 +112,7 @@ def load_library(folder: str | os.PathLike[str]) -> ParticleLibrary:
         types = {str(c["name"]): str(c["type"]) for c in document["columns"]}
         classes = tuple(ParticleClass.from_dict(c) for c in document["classes"])
         micrographs = {
-            str(name): Source.from_dict(s) for name, s in document["micrographs"].items()
+            str(name): _read_source(source, s) for name, s in document["micrographs"].items()
         }
         notes = tuple(str(note) for note in document["notes"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -101,6 +123,19 @@ def load_library(folder: str | os.PathLike[str]) -> ParticleLibrary:
         return ParticleLibrary(table, patches, masks, classes, micrographs, notes)
     except ParticleError as error:
         raise ReadError(f"{source} is damaged: {error}") from error
+
+
+def _scene_stems(micrographs: Mapping[str, Source]) -> dict[str, str]:
+    """Return micrograph name → file stem, for those with a scene; any name makes a safe file."""
+    kept = [name for name, s in micrographs.items() if s.scene is not None]
+    return {name: f"{number:04d}" for number, name in enumerate(kept, 1)}
+
+
+def _read_source(folder: Path, content: Mapping[str, Any]) -> Source:
+    source, stem = Source.from_dict(content), content.get("scene")
+    if stem is None:
+        return source
+    return replace(source, scene=Scene.load(folder / SCENES / Path(str(stem)).name))
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -137,13 +172,16 @@ def _read_table(path: Path, types: dict[str, str], n: int) -> pd.DataFrame:
     if not path.is_file():
         raise ReadError(f"{path} is missing: the library is not complete.")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row]
+        text = path.read_bytes().decode("utf-8-sig")
+        header, *rows = [
+            row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row
+        ]
     except (OSError, ValueError, csv.Error) as error:
         raise ReadError(f"{path} is damaged and cannot be read ({error}).") from error
     if header != list(types):
         raise ReadError(f"{path} does not have the columns that {DOCUMENT} names.")
-    if len(rows) != n or any(len(row) != len(header) for row in rows):
+    # Whoever writes a table ends its last line: a cut in the last cell shows by that alone.
+    if len(rows) != n or not text.endswith("\n") or any(len(row) != len(header) for row in rows):
         raise ReadError(f"{path} is truncated: {n} whole rows should be there.")
     columns: dict[str, Any] = {}
     for i, (name, type_name) in enumerate(types.items()):
@@ -158,9 +196,10 @@ def _read_patches(path: Path, n: int) -> tuple[npt.NDArray[np.float32], npt.NDAr
     if not path.is_file():
         raise ReadError(f"{path} is missing: the library is not complete.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: what numpy opens itself stays open when it then gives up.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             patches, masks = archive["patches"], archive["masks"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise ReadError(f"{path} is damaged and cannot be read.") from error
     if (
         patches.ndim != 3

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from napari_ssrvae.library.storage import read_document, replaced_folder, write_
 
 if TYPE_CHECKING:
     from napari_ssrvae.learning.estimator import SSRVAE
+    from napari_ssrvae.learning.training import EpochState
 
 FORMAT = "napari-ssrvae workflow"
 FORMAT_VERSION = 1
@@ -158,6 +160,7 @@ class Workflow:
             self.model,
             names=self.classes,
             micrograph=micrograph,
+            label_image=labels,
             notes=[note] if note else [],
         )
 
@@ -250,11 +253,13 @@ def extract_alike(
         scale = scale * pixel_size / micrograph.pixel_size
     if not np.any(labels):
         table = measure_shapes(labels, micrograph.image, micrograph.pixel_size)
+        place = table.columns.tolist().index("touches_border") + 1
+        table.insert(place, "oversize", np.empty(0, dtype=bool))
         frames = np.empty((0, patches.size, patches.size), dtype=np.float32)
         return Particles(
             frames,
             frames.astype(bool),
-            table.assign(oversize=np.empty(0, dtype=bool)),
+            table,
             1.0 if scale is None else scale,
             micrograph.pixel_size,
             micrograph.name,
@@ -316,6 +321,33 @@ def train_workflow(
 ) -> Workflow:
     """Train a model on the labelled and unlabelled particles of one or more micrographs.
 
+    The parameters and errors are those of `iter_train_workflow`; `progress` is called with the
+    `EpochState` of each epoch.
+    """
+    training = iter_train_workflow(
+        particles, hand_labels, classes, segmentation, model=model, max_seconds=max_seconds
+    )
+    while True:
+        try:
+            state = next(training)
+        except StopIteration as finished:
+            return cast(Workflow, finished.value)
+        if progress is not None:
+            progress(state)
+
+
+def iter_train_workflow(
+    particles: Sequence[Particles],
+    hand_labels: Sequence[Mapping[int, int]],
+    classes: Sequence[ParticleClass],
+    segmentation: SegmentationSettings,
+    *,
+    model: SSRVAE | None = None,
+    max_seconds: float | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[EpochState, None, Workflow]:
+    """Train as `train_workflow` does, an epoch at a time.
+
     Parameters
     ----------
     particles : sequence of Particles
@@ -331,8 +363,18 @@ def train_workflow(
         An untrained estimator; None: the defaults.
     max_seconds : float, optional
         Stop training after this time.
-    progress : callable, optional
-        Called with the `EpochState` of each epoch.
+    stop : callable, optional
+        Asked after each epoch; True ends the training, with the best model so far.
+
+    Yields
+    ------
+    EpochState
+        After each epoch.
+
+    Returns
+    -------
+    Workflow
+        The generator's return value.
 
     Raises
     ------
@@ -349,7 +391,12 @@ def train_workflow(
         raise InputError(f"Class {min(unnamed)} of the labels has no name: name every class.")
     if model is None:
         model = SSRVAE(seed=0)
-    model.fit(X, y, max_seconds=max_seconds, progress=progress)
+    # Closed here and now, not when it is collected: closing is what puts the best model in place.
+    with closing(model.iter_fit(X, y, max_seconds=max_seconds)) as epochs:
+        for state in epochs:
+            yield state
+            if stop is not None and stop():
+                break
     first = next(p for p in particles if len(p.table))
     return Workflow(
         segmentation=segmentation,
