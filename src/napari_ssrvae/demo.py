@@ -339,7 +339,12 @@ def train_and_classify(
     tell("train", 1.0, "")
     tell("classify", 0.0, "")
     library = ParticleLibrary.from_predictions(
-        particles, workflow.model, job.classes, job.training, micrograph=job.micrograph
+        particles,
+        workflow.model,
+        job.classes,
+        job.training,
+        micrograph=job.micrograph,
+        label_image=job.labels,
     )
     workflow = replace(workflow, held_back=compare(library, job.held_back, job.source))
     tell("classify", 1.0, _counts_in_words(library.counts()))

@@ -16,6 +16,7 @@ import pandas as pd
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.library.classes import ParticleClass, default_color
 from napari_ssrvae.library.predictions import Predictions, predict_particles
+from napari_ssrvae.library.scene import Scene
 
 if TYPE_CHECKING:
     from napari_ssrvae.imaging.micrograph import Micrograph
@@ -53,6 +54,8 @@ class Source:
         Rows and columns of the micrograph without its info bar, where known.
     model : str or None
         Tells models apart: latents of two models have nothing to do with each other.
+    scene : Scene or None
+        The micrograph and its label image, where they were kept.
     """
 
     pixel_size: float | None
@@ -60,9 +63,10 @@ class Source:
     path: str | None = None
     shape: tuple[int, int] | None = None
     model: str | None = None
+    scene: Scene | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """As JSON can hold it, without the scene."""
         return {
             "pixel_size_nm": self.pixel_size,
             "scale": self.scale,
@@ -154,6 +158,7 @@ class ParticleLibrary:
         *,
         predictions: Predictions | None = None,
         micrograph: Micrograph | None = None,
+        label_image: npt.NDArray[np.int32] | None = None,
         notes: Iterable[str] = (),
     ) -> ParticleLibrary:
         """Classify particles with a model; hand labels beat its predictions.
@@ -175,6 +180,8 @@ class ParticleLibrary:
             again and the library says what the screen said.
         micrograph : Micrograph, optional
             Where the particles are from: its path and shape are kept for reports and exports.
+        label_image : (H, W) int32, optional
+            With `micrograph`: both are kept, so that the library can be shown on it again.
         notes : iterable of str
             Sentences to keep with the library.
 
@@ -198,6 +205,9 @@ class ParticleLibrary:
             path=_path_text(micrograph),
             shape=None if micrograph is None else micrograph.shape,
             model=_model_mark(model),
+            scene=None
+            if micrograph is None or label_image is None
+            else Scene(micrograph.image, label_image),
         )
         return cls(
             table=_classified_table(list(origins), particles.table, predictions, classes, hand),
@@ -257,6 +267,25 @@ class ParticleLibrary:
             int(label): ids[name]
             for label, name in zip(rows["label"], rows["hand_label"], strict=True)
         }
+
+    def predictions_of(self, micrograph: str) -> Predictions:
+        """Return what the model said of one micrograph, as it was when the library was made."""
+        rows = self.table[self.table["micrograph"] == micrograph]
+        ids = {c.name: c.id for c in self.classes}
+        known = [
+            c for c in self.classes if f"p_{c.name}" in rows and rows[f"p_{c.name}"].notna().all()
+        ]
+        latents = [c for c in rows if c.startswith("z") and c[1:].isdigit()]
+        return Predictions(
+            particle_ids=rows["label"].to_numpy(np.int64),
+            class_ids=rows["predicted"].map(ids).to_numpy(np.int64),
+            probabilities=rows[[f"p_{c.name}" for c in known]].to_numpy(np.float64),
+            model_classes=np.array([c.id for c in known], dtype=np.int64),
+            z=rows[latents].to_numpy(np.float64),
+            angle=rows["angle"].to_numpy(np.float64),
+            shift=rows[["shift_y", "shift_x"]].to_numpy(np.float64),
+            scale=rows["pose_scale"].to_numpy(np.float64),
+        )
 
     def select(self, rows: npt.ArrayLike) -> ParticleLibrary:
         """Return a library of some of the particles.

@@ -6,15 +6,14 @@ middle of the main window.
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.views import ClassLegend, LegendRow
 
 MARGIN = 10
-STYLE = "#CanvasLegend { background: rgba(20, 24, 30, 190); border-radius: 4px; }"
 
 
 def canvas_of(window: QWidget) -> QWidget | None:
@@ -24,23 +23,14 @@ def canvas_of(window: QWidget) -> QWidget | None:
     return window.centralWidget().findChild(QOpenGLWidget)
 
 
-class CanvasLegend(QWidget):
+class CanvasLegend(ClassLegend):
     """Class colours and counts over the lower left corner of the canvas; lets the mouse through."""
 
     def __init__(self, canvas: QWidget, session: Session) -> None:
-        super().__init__(canvas)
+        super().__init__(overlay=True, parent=canvas)
         self._canvas = canvas
         self.session = session
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setObjectName("CanvasLegend")
-        self.setStyleSheet(STYLE)
-        self.legend = ClassLegend()
-        self.legend.set_theme("#14181e", "#f0f0f0")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.addWidget(self.legend)
-        self._canvas.installEventFilter(self)
+        canvas.installEventFilter(self)
         self.hide()
 
     def refresh(self) -> None:
@@ -48,7 +38,7 @@ class CanvasLegend(QWidget):
         counts, hand = self.session.predicted_counts(), self.session.hand_counts()
         self.setVisible(bool(counts))
         if counts:
-            self.legend.set_rows(
+            self.set_rows(
                 [LegendRow(c.name, c.color, hand[c.id], counts[c.id]) for c in self.session.classes]
             )
             self._place()
@@ -60,7 +50,6 @@ class CanvasLegend(QWidget):
         return False
 
     def _place(self) -> None:
-        self.adjustSize()
         self.move(MARGIN, self._canvas.height() - self.height() - MARGIN)
 
     def shutdown(self) -> None:

@@ -27,10 +27,11 @@ def restore_library(library: ParticleLibrary, workbench: Workbench) -> str:
     session = workbench.session
     session.set_classes(library.classes)
     restored = 0
-    for name, scene in library.scenes.items():
+    for name, source in library.micrographs.items():
+        if (scene := source.scene) is None:
+            continue
         key = _key_of(name, scene.labels.shape, workbench)
         if key is None:
-            source = library.micrographs[name]
             key = _show(Micrograph(scene.image, source.pixel_size, name), workbench)
         session.set_particles(key, scene.labels, name=f"open the library of {name}")
         session.label(key, library.labels_of(name), name="labels of the library")

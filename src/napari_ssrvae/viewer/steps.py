@@ -77,13 +77,22 @@ def train(
     `stop` ends the training early; the best model so far is used as if it had finished.
     """
     yield None
-    from napari_ssrvae.library.workflow import iter_train_workflow
+    from napari_ssrvae.imaging import PatchSettings
+    from napari_ssrvae.library.workflow import extract_alike, iter_train_workflow
 
+    # The first micrograph sets the scale; the others are cut out with the same field of view.
+    first = micrographs[0]
+    patches, particles = PatchSettings(patch_size), []
+    for m in micrographs:
+        part = extract_alike(m.micrograph, m.labels, patches, first.micrograph.pixel_size)
+        patches = PatchSettings(patch_size, patches.scale or part.scale)
+        particles.append(part)
+        yield None
     training = iter_train_workflow(
-        [(m.micrograph, m.labels, m.hand_labels) for m in micrographs],
+        particles,
+        [m.hand_labels for m in micrographs],
         classes,
         settings,
-        patch_size=patch_size,
         max_seconds=max_seconds,
         stop=stop.is_set,
     )

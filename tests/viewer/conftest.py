@@ -1,0 +1,144 @@
+"""A real viewer with the real dock, and hands for its mouse and keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+
+class Hands:
+    """Drives the dock in its viewer as a person would: mouse and key events on real widgets."""
+
+    def __init__(self, viewer: Any, qtbot: Any) -> None:
+        from napari_ssrvae.viewer.dock import ParticleClassifier
+        from napari_ssrvae.viewer.legend import canvas_of
+
+        self.viewer, self.qtbot = viewer, qtbot
+        self.dock_widget, self.dock = viewer.window.add_plugin_dock_widget(
+            "napari-ssrvae", "Particle classifier"
+        )
+        assert isinstance(self.dock, ParticleClassifier)
+        self.session, self.workbench = self.dock.session, self.dock.workbench
+        canvas = canvas_of(self.dock.window())
+        assert canvas is not None
+        self.canvas: QWidget = canvas
+
+    def panel(self, name: str) -> Any:
+        return next(p for p in self.dock.panels.values() if type(p).__name__ == f"{name}Panel")
+
+    def settle(self) -> None:
+        """Let queued events and the dock's zero timers run."""
+        for _ in range(3):
+            QApplication.processEvents()
+            QTest.qWait(5)
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))
+        self.settle()
+
+    def click(self, widget: QWidget) -> None:
+        assert widget.isVisible(), f"{widget} cannot be clicked: it is hidden"
+        assert widget.isEnabled(), f"{widget} cannot be clicked: it is disabled"
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+        self.settle()
+
+    def open(self, path: Path, plugin: str = "napari") -> None:
+        """Open a file with a reader, as a drop and the choice in napari's dialog do."""
+        before = len(self.session.micrographs)
+        self.viewer.open(str(path), plugin=plugin)
+        self.wait(lambda: len(self.session.micrographs) > before)
+
+    def find(self) -> int:
+        self.click(self.panel("Particles").find)
+        self.wait(lambda: not self.workbench.jobs.running("find"))
+        return int(self.session.active.particle_ids.size)
+
+    # -- on the canvas ---------------------------------------------------------------------
+    def on_canvas(self, y: float, x: float) -> QPoint:
+        """Return where a pixel of the active micrograph lies on the canvas."""
+        image = self.workbench.mirror.groups[self.session.active_key].image
+        world = np.asarray(image.data_to_world((y, x)))[-2:]
+        camera = self.viewer.scene.camera
+        offset = (world - np.asarray(camera.center)[-2:]) * camera.zoom
+        return QPoint(
+            round(self.canvas.width() / 2 + offset[1]), round(self.canvas.height() / 2 + offset[0])
+        )
+
+    def inside(self, particle: int) -> tuple[float, float]:
+        """Return a pixel that surely lies in a particle: the one deepest inside."""
+        from scipy.ndimage import distance_transform_edt
+
+        index = self.workbench.mirror.index(self.session.active_key)
+        box = index.box(particle)
+        depth = distance_transform_edt(np.pad(index.labels[box] == particle, 1))
+        y, x = np.unravel_index(np.argmax(depth), depth.shape)
+        return float(y + box[0].start - 1), float(x + box[1].start - 1)
+
+    def hover(self, particle: int) -> QPoint:
+        place = self.on_canvas(*self.inside(particle))
+        QTest.mouseMove(self.canvas, place - QPoint(1, 1))
+        QTest.mouseMove(self.canvas, place)
+        self.settle()
+        return place
+
+    def click_particle(self, particle: int) -> None:
+        place = self.hover(particle)
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+        self.settle()
+
+    def drag(self, start: QPoint, end: QPoint) -> None:
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=start)
+        for step in np.linspace(0, 1, 8)[1:]:
+            QTest.mouseMove(self.canvas, start + (end - start) * float(step))
+            QApplication.processEvents()
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=end)
+        self.settle()
+
+    def key(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+        self.canvas.setFocus()
+        QTest.keyClick(self.canvas, key, modifier)
+        self.settle()
+
+    def choose_class(self, class_id: int) -> None:
+        """Click the row of a class in the table."""
+        table = self.panel("Classes").table
+        row = [c.id for c in self.session.classes].index(class_id)
+        place = table.visualItemRect(table.item(row, 1)).center()
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        self.settle()
+
+    def train(self, seconds: float = 180) -> None:
+        self.click(self.panel("Train").train)
+        self.wait(lambda: not self.workbench.jobs.running("train"), seconds)
+
+
+@pytest.fixture
+def hands(make_napari_viewer: Any, qtbot: Any) -> Iterator[Hands]:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 950)
+    hands = Hands(viewer, qtbot)
+    hands.settle()
+    yield hands
+    hands.dock.shutdown()
+    hands.settle()
+
+
+@pytest.fixture
+def spheres() -> np.ndarray:
+    """Dark ground with bright discs in three sizes, far apart: quick to find, easy to tell."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(60, 4, (360, 480))
+    yy, xx = np.mgrid[:360, :480]
+    for row in range(5):
+        for column in range(7):
+            radius = (8, 13, 18)[(row + column) % 3]
+            cy, cx = 45 + 66 * row, 45 + 64 * column
+            image[(yy - cy) ** 2 + (xx - cx) ** 2 < radius**2] += 120
+    return image.clip(0, 255).astype(np.uint8)

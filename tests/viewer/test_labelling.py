@@ -1,0 +1,199 @@
+"""Labelling with mouse and keyboard on the canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+Key, Control, Shift = (
+    Qt.Key,
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+)
+
+
+@pytest.fixture
+def labelling(hands: Any, spheres: np.ndarray) -> Any:
+    hands.viewer.add_image(spheres, name="spheres")
+    hands.wait(lambda: hands.session.active is not None)
+    assert hands.find() == 35
+    return hands
+
+
+def test_nothing_there_until_it_makes_sense(hands: Any) -> None:
+    visible = [type(p).__name__ for p in hands.dock.panels.values() if p.isVisible()]
+    assert visible == ["MicrographPanel"]
+    assert "Drop a micrograph" in hands.dock.next.text()
+
+
+def test_hover_outlines_and_a_click_labels(labelling: Any) -> None:
+    labelling.hover(3)
+    outline = labelling.workbench.mirror._outline
+    assert len(outline.data) == 1
+    assert "particle 3" in labelling.panel("Classes").under_mouse.text()
+    labelling.click_particle(3)
+    assert labelling.session.active.hand_labels == {3: 1}
+    hand = labelling.workbench.mirror.groups[labelling.session.active_key].hand
+    y, x = (int(v) for v in labelling.inside(3))
+    assert hand.data[y, x] == 1
+    assert set(np.unique(hand.data)) == {0, 1}
+
+
+def test_a_click_gives_the_class_chosen_in_the_table(labelling: Any) -> None:
+    labelling.choose_class(2)
+    labelling.click_particle(5)
+    assert labelling.session.active.hand_labels == {5: 2}
+    assert labelling.panel("Classes").table.item(1, 3).text() == "1"
+
+
+def test_a_drag_never_labels(labelling: Any) -> None:
+    place = labelling.hover(3)
+    before = labelling.viewer.scene.camera.center
+    labelling.drag(place, place + QPoint(60, 20))
+    assert labelling.session.active.hand_labels == {}
+    assert labelling.viewer.scene.camera.center != before
+
+
+@pytest.mark.parametrize("active", ["image", "particles", "hand", "none"])
+def test_hotkeys_and_undo_with_any_layer_active(labelling: Any, active: str) -> None:
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    layers = labelling.viewer.layers
+    layers.selection.active = None if active == "none" else getattr(group, active)
+    labelling.settle()
+    for particle, key in ((2, Key.Key_1), (4, Key.Key_2)):
+        labelling.hover(particle)
+        labelling.key(key)
+    assert labelling.session.active.hand_labels == {2: 1, 4: 2}
+    assert labelling.session.current_class == 2
+    labelling.key(Key.Key_0)
+    assert labelling.session.active.hand_labels == {2: 1}
+    labelling.key(Key.Key_Z, Control)
+    assert labelling.session.active.hand_labels == {2: 1, 4: 2}
+    labelling.key(Key.Key_Z, Control)
+    assert labelling.session.active.hand_labels == {2: 1}
+    labelling.key(Key.Key_Z, Control | Shift)
+    assert labelling.session.active.hand_labels == {2: 1, 4: 2}
+
+
+def test_painting_over_a_particle_labels_all_of_it_as_one_step(labelling: Any) -> None:
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    labelling.viewer.layers.selection.active = group.hand
+    group.hand.mode, group.hand.selected_label, group.hand.brush_size = "paint", 2, 3
+    place = labelling.hover(7)
+    labelling.drag(place, place + QPoint(4, 0))
+    assert labelling.session.active.hand_labels == {7: 2}
+    state = labelling.session.active
+    np.testing.assert_array_equal(group.hand.data == 2, state.labels == 7)
+    labelling.key(Key.Key_Z, Control)
+    assert labelling.session.active.hand_labels == {}
+    assert not group.hand.data.any()
+
+
+def test_painting_with_a_number_that_is_no_class_says_so(labelling: Any) -> None:
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    labelling.viewer.layers.selection.active = group.hand
+    group.hand.mode, group.hand.selected_label, group.hand.brush_size = "paint", 9, 3
+    place = labelling.hover(7)
+    labelling.drag(place, place + QPoint(4, 0))
+    assert "no class 9" in labelling.dock.banner.text()
+    assert not group.hand.data.any()
+
+
+def test_selecting_only_when_labelling_is_off(labelling: Any) -> None:
+    labelling.click(labelling.panel("Classes").armed)
+    labelling.click_particle(3)
+    assert labelling.session.active.hand_labels == {}
+    assert labelling.session.selection.particle == 3
+
+
+def test_other_methods_keep_the_labels(labelling: Any) -> None:
+    labelling.click_particle(3)
+    labelling.panel("Particles").method.setCurrentText("otsu")  # live: finds again by itself
+    labelling.wait(lambda: labelling.session.active.recipe.method == "otsu")
+    assert list(labelling.session.active.hand_labels.values()) == [1]
+
+
+def test_a_labels_layer_made_elsewhere(labelling: Any) -> None:
+    labels = np.zeros((360, 480), np.int32)
+    labels[20:70, 20:70] = 7
+    labels[90:140, 20:70] = 3
+    labelling.viewer.add_labels(labels, name="cellpose")
+    labelling.settle()
+    chooser = labelling.panel("Particles").elsewhere
+    assert chooser.isVisible()
+    chooser.activated.emit(chooser.findText("cellpose"))
+    labelling.settle()
+    assert labelling.session.active.particle_ids.tolist() == [3, 7]
+    names = [layer.name for layer in labelling.viewer.layers]
+    assert "spheres particles" not in names
+
+
+def test_a_labels_layer_of_another_shape_is_refused_with_a_sentence(labelling: Any) -> None:
+    labelling.viewer.add_labels(np.ones((50, 60), np.int32), name="small")
+    labelling.settle()
+    chooser = labelling.panel("Particles").elsewhere
+    chooser.activated.emit(chooser.findText("small"))
+    labelling.settle()
+    assert "50 x 60 but the micrograph 360 x 480" in labelling.dock.banner.text()
+    assert labelling.session.active.particle_ids.size == 35
+
+
+def test_a_deleted_hand_label_layer_loses_no_label(labelling: Any) -> None:
+    labelling.click_particle(3)
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    labelling.viewer.layers.remove(group.hand)
+    labelling.click_particle(5)
+    assert labelling.session.active.hand_labels == {3: 1, 5: 1}
+    assert set(np.unique(group.hand.data)) == {0, 1}
+    assert group.hand in labelling.viewer.layers
+
+
+def test_a_deleted_image_with_labels_comes_back(labelling: Any) -> None:
+    labelling.click_particle(3)
+    key = labelling.session.active_key
+    labelling.viewer.layers.remove("spheres")
+    labelling.settle()
+    assert "hand labels are kept" in labelling.dock.banner.text()
+    labelling.workbench.activate(key)
+    assert labelling.viewer.layers[0].name == "spheres"
+    assert labelling.session.active.hand_labels == {3: 1}
+
+
+def test_renamed_and_reordered_layers_change_nothing(labelling: Any) -> None:
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    group.particles.name = "something else"
+    labelling.viewer.layers.reverse()
+    labelling.click_particle(3)
+    assert labelling.session.active.hand_labels == {3: 1}
+
+
+def test_classes_are_added_renamed_and_removed_in_the_table(labelling: Any) -> None:
+    panel = labelling.panel("Classes")
+    labelling.click(panel.add)
+    assert [c.id for c in labelling.session.classes] == [1, 2, 3]
+    panel.table.item(2, 2).setText("debris")
+    labelling.settle()
+    assert labelling.session.class_name(3) == "debris"
+    panel.table.item(2, 2).setText("class 1")
+    labelling.settle()
+    assert "already a class" in labelling.dock.banner.text()
+    assert panel.table.item(2, 2).text() == "debris"
+    labelling.click(panel.remove)
+    assert [c.id for c in labelling.session.classes] == [1, 2]
+    labelling.click(panel.undo)
+    assert labelling.session.class_name(3) == "debris"
+
+
+def test_pixel_size_corrected_by_hand_reaches_the_layers(labelling: Any) -> None:
+    panel = labelling.panel("Micrograph")
+    assert "unknown" in panel.warning.text()
+    panel.size.setValue(2.5)
+    labelling.settle()
+    group = labelling.workbench.mirror.groups[labelling.session.active_key]
+    np.testing.assert_allclose(group.hand.scale, 2.5)
+    assert labelling.session.active.micrograph.pixel_size == 2.5
+    labelling.click_particle(4)
+    assert labelling.session.active.hand_labels == {4: 1}
