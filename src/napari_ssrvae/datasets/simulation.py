@@ -161,10 +161,10 @@ def _render(
             _add_sphere(signal, height, covered, centre, own_radius, light, bright)
     shadow = ndi.gaussian_filter(covered, 0.35 * radius)
     image = image * (1 - 0.35 * shadow)
-    image = np.where(covered > 0, image * 0.25 + signal, image)
+    image = np.where(covered > 0, image * 0.2 + signal, image)
     image = ndi.gaussian_filter(image, 0.9)
     # shot noise: a few hundred electrons a pixel
-    image = rng.poisson(np.maximum(image, 0) * 400) / 400
+    image = rng.poisson(np.maximum(image, 0) * 600) / 600
     return np.clip(image * 255, 0, 255).astype(np.uint8)
 
 
@@ -201,9 +201,9 @@ def _add_sphere(
     square = dy**2 + dx**2
     cosine = np.sqrt(np.clip(1 - square, 0, 1))
     top = (square <= 1) & (cosine * radius >= height[box] - 1e-6)
-    rim = np.minimum(1 / np.maximum(cosine, 0.12) - 1, 3.0)
-    shade = 0.10 * (np.cos(light) * dx + np.sin(light) * dy)
-    value = bright * (0.42 + 0.055 * rim + 0.9 * shade * (square <= 1))
+    rim = np.minimum(1 / np.maximum(cosine, 0.12) - 1, 4.0)
+    shade = 0.07 * (np.cos(light) * dx + np.sin(light) * dy)
+    value = bright * (0.42 + 0.13 * rim + shade * (1 + rim))
     signal[box][top] = value[top]
     height[box][top] = (cosine * radius)[top]
     covered[box][square <= 1] = 1.0

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.measure import block_reduce
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
@@ -16,8 +15,13 @@ Mask = NDArray[np.bool_]
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 _CRUMB = 0.2  # of a typical particle's area: smaller is dirt
-_THREAD = 0.25  # of a typical particle's radius: thinner is charging, a tear, a scratch
+_THREAD = 0.2  # of a typical particle's radius: thinner is charging, a tear, a scratch
+_DIM = ((0.25, 3, 0.35), (0.7, 10, 0.6))
+"""Dim parts of a clump, as (reach in typical radii, at most px, least brightness): the line between
+two particles that touch, and the side of a particle that its neighbours shade. The brightness is
+that above the background, 1 at the threshold."""
 _MAX_THREAD = 6.0  # px
+_LARGE = 400_000  # pixels of a mask beyond which distances are measured on every second one
 _SMALL_HOLE = 0.3  # of a typical particle's area: filled whatever is in it
 _DIM_HOLE = 1.5  # of a typical particle's area: filled if brighter than background
 _SADDLE = 0.88  # of the lower peak: particles whose neck is wider are one
@@ -35,9 +39,8 @@ def typical_radius(mask: Mask) -> float:
     The median of the local maxima of the distance transform, weighted by radius, because noise
     has many small ones.
     """
-    step = 2 if mask.size > 400_000 else 1
-    small = block_reduce(mask, (step, step), np.max) if step > 1 else mask
-    distance = distance_inside(small)
+    step = 2 if mask.size > _LARGE else 1
+    distance = distance_inside(mask[::step, ::step])
     peak = (distance == ndi.maximum_filter(distance, 5)) & (distance > 1)
     spots, count = ndi.label(peak, structure=_EIGHT)
     if count == 0:
@@ -45,6 +48,25 @@ def typical_radius(mask: Mask) -> float:
     radii = np.sort(ndi.maximum(distance, spots, np.arange(1, count + 1)))
     weight = np.cumsum(radii)
     return float(radii[np.searchsorted(weight, weight[-1] / 2)]) * step
+
+
+def close_clumps(mask: Mask, contrast: NDArray[np.float32], radius: float) -> Mask:
+    """Join what belongs to one clump: over what is dim between its bright parts, not over gaps.
+
+    Parameters
+    ----------
+    mask
+        (H, W).
+    contrast
+        (H, W) brightness above the background, 1 at the threshold.
+    radius
+        Typical radius of the particles, px.
+    """
+    for share, most, least in _DIM:
+        side = 2 * max(1, min(round(share * radius), most)) + 1
+        closed = ndi.minimum_filter(ndi.maximum_filter(mask, side), side)
+        mask = mask | (closed & (contrast > least))
+    return mask
 
 
 def fill_holes(mask: Mask, contrast: NDArray[np.float32], radius: float) -> Mask:
@@ -82,10 +104,13 @@ def cut_threads(mask: Mask, radius: float) -> Mask:
     width = min(_THREAD * radius, _MAX_THREAD)
     if width < 1:
         return mask
-    core = distance_inside(mask) > width
+    step = 2 if mask.size > _LARGE and width > 2 else 1
+    core = distance_inside(mask[::step, ::step]) * step > width
     if not core.any():
         return mask
-    return np.asarray(mask & (ndi.distance_transform_edt(~core) <= width + 0.5))
+    grown = ndi.distance_transform_edt(~core) * step <= width + 0.5 * step
+    grown = np.repeat(np.repeat(grown, step, axis=0), step, axis=1)
+    return np.asarray(mask & grown[: mask.shape[0], : mask.shape[1]])
 
 
 def number_objects(

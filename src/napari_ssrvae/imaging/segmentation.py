@@ -22,6 +22,7 @@ from napari_ssrvae.imaging.candidates import (
 )
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
+    close_clumps,
     cut_threads,
     fill_holes,
     number_objects,
@@ -179,7 +180,10 @@ def segment_with(
         return np.zeros(image.shape, dtype=np.int32)
     mask = recipe.mask(plain, flat)
     radius = typical_radius(ndi.binary_fill_holes(mask))
-    mask = fill_holes(mask, recipe.contrast(plain, flat), radius)
+    contrast = recipe.contrast(plain, flat)
+    if not settings.split_touching:
+        mask = close_clumps(mask, contrast, radius)
+    mask = fill_holes(mask, contrast, radius)
     mask = cut_threads(mask, radius)
     return number_objects(
         mask,
@@ -192,7 +196,7 @@ def segment_with(
 
 def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe | None:
     """Score every candidate on a shrunk image; None where none is worth anything."""
-    step = max(1, round(np.sqrt(plain.size / _CANDIDATE_PIXELS)))
+    step = int(np.ceil(np.sqrt(plain.size / _CANDIDATE_PIXELS)))
     if step > 1:
         plain, flat = (ndi.uniform_filter(a, step)[::step, ::step] for a in (plain, flat))
     one = "otsu" if settings.method == "local" else settings.method
@@ -200,7 +204,7 @@ def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe
     criterion = Criterion(plain)
     best, best_score = None, 0.0
     for recipe in recipes(plain, flat, _SIGNS[settings.polarity], names):
-        score = criterion.score(ndi.binary_fill_holes(recipe.mask(plain, flat)))
+        score = criterion.score(recipe.mask(plain, flat), recipe.sign)
         if score > best_score:
             best, best_score = recipe, score
     return best
