@@ -6,8 +6,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "classifier": ["Classifier"],
-        "estimator": ["Latents", "SSRVAE"],
+        "estimator": ["SSRVAE"],
         "evaluation": ["QualityReport"],
+        "inference": ["Latents"],
         "training": ["EpochState"],
     },
 )

@@ -1,4 +1,4 @@
-"""Models on disk: JSON and safetensors in one folder. Nothing is pickled, loading executes nothing."""
+"""Models on disk: JSON and safetensors in one folder. Nothing is pickled or executed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 import napari_ssrvae
+from napari_ssrvae.errors import ReadError, VersionError, WriteError
 
-from ..errors import ReadError, VersionError, WriteError
 from .model import Architecture, PosedVAE
 from .networks import ClassEncoder
 from .preprocessing import Normalisation

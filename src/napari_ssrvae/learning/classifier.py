@@ -14,7 +14,7 @@ from . import checkpoint
 from .networks import ClassEncoder
 from .preprocessing import Normalisation, checked_images
 
-BATCH = 512
+BATCH = 512  # images a batch outside training: bounds memory, whatever their number
 
 
 @torch.inference_mode()
@@ -27,7 +27,7 @@ def class_probabilities(encoder: ClassEncoder, images: Tensor, n_turns: int) -> 
 
 @torch.inference_mode()
 def class_features(encoder: ClassEncoder, images: Tensor) -> NDArray[np.float32]:
-    """What the last layer of the class encoder sees, (n, f)."""
+    """Return what the last layer of the class encoder sees, (n, f)."""
     features: NDArray[np.float32] = encoder.features(images).cpu().numpy()
     return features
 
@@ -70,7 +70,7 @@ class Classifier:
         return np.concatenate(parts)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The most probable class of each image, (n,)."""
+        """Return the most probable class of each image, (n,)."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)], np.int64)
 
     def save(self, path: str | os.PathLike[str]) -> None:

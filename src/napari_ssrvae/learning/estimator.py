@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +15,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm as standard_normal
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ..errors import InputError, NotFittedError, TrainingError
+from napari_ssrvae.errors import InputError, NotFittedError, TrainingError
+
 from . import checkpoint
-from .classifier import Classifier, class_features, class_probabilities
+from .classifier import BATCH, Classifier, class_features
 from .evaluation import QualityReport, cross_validated, next_to_label
+from .inference import Latents, chosen_device, decoded, encoded
 from .model import DECODERS, INVARIANCES, Architecture, PosedVAE, Weights
-from .pose import QUARTER, wrapped
-from .preprocessing import Normalisation, checked_images
+from .preprocessing import Normalisation, checked_images, checked_labels
 from .training import (
-    Diverged,
+    DivergedError,
     EpochState,
     Trainer,
     TrainingData,
     TrainingSettings,
     in_own_randomness,
 )
-
-BATCH = 512  # images a batch outside training: bounds memory, whatever the number of images
-
-
-@dataclass(frozen=True)
-class Latents:
-    """What the model sees in each image, besides its pixels.
-
-    Attributes
-    ----------
-    z : ndarray
-        (n, latent_dim) continuous latents, about standard normal.
-    angle : ndarray
-        (n,) radians within [-pi, pi), counter-clockwise on the screen; 0 where not modelled.
-    shift : ndarray
-        (n, 2) as (y, x), fractions of the frame; 0 where not modelled.
-    scale : ndarray
-        (n,) magnification; 1 where not modelled.
-    y : ndarray
-        (n,) predicted classes; -1 for a model without classes.
-    """
-
-    z: NDArray[np.float32]
-    angle: NDArray[np.float32]
-    shift: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    y: NDArray[np.int64]
 
 
 class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -186,7 +160,9 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(images) < 2:
             raise InputError(f"Training needs at least 2 images, not {len(images)}.")
         before = self._state() if resume else None
-        classes, indices = _checked_labels(y, len(images), before)
+        if before is not None and y is not None and not len(before.classes):
+            raise InputError("The model was trained without classes; train anew to give it labels.")
+        classes, indices = checked_labels(y, len(images), before.classes if before else None)
         if max_seconds is not None and not max_seconds > 0:
             raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
         return self._train(images, classes, indices, before, max_seconds)
@@ -213,7 +189,11 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 if retry:
                     settings = replace(settings, learning_rate=settings.learning_rate / 5)
                 module = self._module(classes, normalisation, before, seed)
-                trainer = Trainer(module, data, settings, seed, device)
+                known = before.classes if before else classes[:0]
+                fresh = np.flatnonzero(~np.isin(classes, known)).tolist()
+                trainer = Trainer(
+                    module, data, settings, seed, device, None if before is None else fresh
+                )
                 if before is not None:
                     trainer.optimiser.load_state(before.optimiser)
                 rows.clear()
@@ -222,17 +202,18 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                         rows.append(asdict(state))
                         yield state
                     break
-                except Diverged as error:
+                except DivergedError as error:
+                    finished = trainer.best
                     if retry:
                         raise TrainingError(
                             "Training diverged twice (the loss is not a number); try a lower "
                             "learning_rate, or look for broken images. The best model is kept."
                         ) from error
         finally:
-            if trainer is not None and trainer.best is not None:
-                finished = trainer.best
+            best = trainer.best if trainer is not None and trainer.best is not None else finished
+            if trainer is not None and best is not None:
                 self._trained = checkpoint.TrainedState(
-                    module=finished,
+                    module=best,
                     normalisation=normalisation,
                     classes=classes,
                     history=_continued(before, rows),
@@ -254,7 +235,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             decoder=self.decoder,
             size=normalisation.size,
             background=normalisation.background,
-            classifier_size=min(normalisation.size, 48),
+            classifier_size=min(normalisation.size, 32),
         )
         with in_own_randomness(seed):
             module = PosedVAE(architecture)
@@ -282,6 +263,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             learning_rate=self.learning_rate * (0.5 if resumed else 1),
             weights=Weights(kl=self.kl_weight, classification=self.classification_weight),
             ramp=0.0 if resumed else 1 / 3,
+            warm_up=0.1 if resumed else 0.35,
             max_seconds=seconds,
         )
 
@@ -308,7 +290,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ------------------------------------------------------------ using the model
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The most probable class of each image, (n,)."""
+        """Return the most probable class of each image, (n,)."""
         return self.classifier().predict(X)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -316,7 +298,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classifier().predict_proba(X)
 
     def classifier(self) -> Classifier:
-        """The class encoder alone: predicts, saves and loads without the rest of the model."""
+        """Return the class encoder alone: predicts, saves, loads without the rest of the model."""
         state = self._state()
         if not len(state.classes):
             raise NotFittedError(
@@ -330,11 +312,13 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, X: ArrayLike) -> Latents:
         """Most probable class, pose and mean z of each image."""
         state = self._state()
-        parts = [_encoded(state, x) for x in self._batches(X)]
+        parts = [encoded(state, x) for x in self._batches(X)]
         z, angle, shift, scale = (np.concatenate([part[i] for part in parts]) for i in range(4))
         y = self.predict(X) if len(state.classes) else np.full(len(z), -1, np.int64)
-        frame = np.array([state.normalisation.height, state.normalisation.width], np.float32)
-        return Latents(z, angle, shift * state.normalisation.size / frame, scale, y)
+        frame = np.array([state.normalisation.height, state.normalisation.width])
+        return Latents(
+            z, angle, (shift * state.normalisation.size / frame).astype(np.float32), scale, y
+        )
 
     def decode(
         self,
@@ -379,7 +363,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         except ValueError as error:
             raise InputError("y, z, angle, shift and scale must be of the same length.") from error
-        return _decoded(state, arrays)
+        return decoded(state, arrays)
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
         """Each image as the model sees it: decoded from its own class, z and pose, (n, H, W)."""
@@ -426,7 +410,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(missed / (contrast + 1e-3), np.float32)
 
     def suggest(self, X: ArrayLike, n: int = 1) -> NDArray[np.int64]:
-        """Indices of the images whose labels would teach most: uncertain, and unlike each other.
+        """Choose the images whose labels would teach most: uncertain, and unlike each other.
 
         Parameters
         ----------
@@ -508,55 +492,6 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.searchsorted(state.classes, wanted)
 
 
-def chosen_device(name: str, *, fallback: bool = False) -> torch.device:
-    """The torch device for "auto" or a name; `fallback` takes the CPU where it does not exist."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        if fallback:
-            return torch.device("cpu")
-        raise InputError(
-            f'The device {name!r} is not available here; use device="auto" or "cpu".'
-        ) from error
-    return device
-
-
-def _checked_labels(
-    y: ArrayLike | None, n: int, before: checkpoint.TrainedState | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sorted classes and the class index of each image, -1 where unlabelled."""
-    if y is None:
-        if before is not None and len(before.classes):
-            return before.classes, np.full(n, -1)
-        return np.empty(0, np.int64), np.full(n, -1)
-    labels = np.asarray(y)
-    if labels.shape != (n,):
-        raise InputError(f"y must hold one label for each of the {n} images, not {labels.shape}.")
-    if labels.dtype.kind == "f" and np.array_equal(labels, np.round(labels)):
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind not in "iu" or (labels.astype(np.int64) < -1).any():
-        raise InputError("Labels must be whole numbers from 0, or -1 for an unlabelled image.")
-    labels = labels.astype(np.int64)
-    classes = np.unique(labels[labels >= 0])
-    if before is not None:
-        if not len(before.classes):
-            raise InputError("The model was trained without classes; train anew to give it labels.")
-        classes = np.union1d(classes, before.classes)
-    if not len(classes):
-        raise InputError("No image is labelled: label at least two classes, or train with y=None.")
-    if len(classes) < 2:
-        raise InputError(
-            f"Only class {classes[0]} has labels; label at least one image of a second class."
-        )
-    indices = np.searchsorted(classes, labels)
-    return classes, np.where(labels < 0, -1, indices)
-
-
 def _continued(
     before: checkpoint.TrainedState | None, rows: list[dict[str, float]]
 ) -> pd.DataFrame:
@@ -567,45 +502,3 @@ def _continued(
         return before.history
     history["epoch"] += int(before.history["epoch"].iloc[-1])
     return pd.concat([before.history, history], ignore_index=True)
-
-
-@torch.inference_mode()
-def _encoded(state: checkpoint.TrainedState, x: torch.Tensor) -> tuple[NDArray[Any], ...]:
-    module = state.module
-    rows = torch.arange(len(x), device=x.device)
-    y = torch.zeros_like(rows)
-    if len(state.classes):
-        turns = module.architecture.n_turns
-        y = class_probabilities(module.class_encoder, x, turns).argmax(1)
-    posterior = module.posterior(x)
-    turn = posterior.turn[:, y, rows].argmax(0)
-    q = posterior.at(turn, y, rows)
-    used = module.architecture.invariances
-    return (
-        q.z.cpu().numpy(),
-        wrapped((turn * QUARTER + q.residual) * ("rotation" in used)).cpu().numpy(),
-        (q.shift * ("translation" in used)).cpu().numpy(),
-        (q.log_scale * ("scale" in used)).exp().cpu().numpy(),
-    )
-
-
-@torch.inference_mode()
-def _decoded(
-    state: checkpoint.TrainedState, arrays: tuple[NDArray[Any], ...]
-) -> NDArray[np.float32]:
-    normalisation, module = state.normalisation, state.module
-    frame = np.array([normalisation.height, normalisation.width], np.float32)
-    y, z, angle, shift, scale = arrays
-    shift = shift * frame / normalisation.size
-    device = module.background.device
-    parts = []
-    for start in range(0, len(y), BATCH):
-        chunk = slice(start, start + BATCH)
-        tensors = [
-            torch.from_numpy(a[chunk].copy()).to(device) for a in (y, z, angle, shift, scale)
-        ]
-        images = module.decode(
-            tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], normalisation.size
-        )
-        parts.append(normalisation.undone(images.cpu().numpy()))
-    return np.concatenate(parts)

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.model_selection import StratifiedKFold
 
-from ..errors import InputError
+from napari_ssrvae.errors import InputError
 
 if TYPE_CHECKING:
     from .estimator import SSRVAE
@@ -133,13 +133,14 @@ def _in_words(per_class: pd.DataFrame, accuracy: float) -> str:
         )
     total = int(per_class["tested"].sum())
     right = round(accuracy * total)
-    message = f"{right} of {total} labelled particles were recognised by models that had not seen their label."
+    message = (
+        f"{right} of {total} labelled particles were recognised by models that had not seen "
+        "their label."
+    )
     if few:
         names = ", ".join(map(str, few))
         message += (
-            f" Too few labels to rely on it: class {names} has fewer than {FEW}; label more of it."
-            if len(few) == 1
-            else f" Too few labels to rely on it: classes {names} have fewer than {FEW}; label more of them."
+            f" Too few labels to rely on it (fewer than {FEW} in class {names}): label more there."
         )
     largest, smallest = per_class["n"].max(), per_class["n"].min()
     if largest >= 5 * smallest and largest >= 10:
@@ -148,7 +149,7 @@ def _in_words(per_class: pd.DataFrame, accuracy: float) -> str:
 
 
 def next_to_label(probabilities: NDArray[Any], features: NDArray[Any], n: int) -> NDArray[np.int64]:
-    """Indices of images to label next: uncertain ones, each unlike those chosen before.
+    """Choose images to label next: uncertain ones, each unlike those chosen before.
 
     Parameters
     ----------

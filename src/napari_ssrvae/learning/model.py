@@ -1,27 +1,36 @@
 """The probabilistic model: a Pyro model and its guide. Knows no optimiser and no data set.
 
-p(x | y, z, angle, shift, scale) with y a class, z standard normal, angle uniform on the circle; after
-Ziatdinov et al., Digital Discovery 3 (2024) 1213, with M2 of Kingma et al. (2014) for the labels.
+p(x | y, z, angle, shift, scale) with y a class, z standard normal, the angle uniform on the circle;
+after Ziatdinov et al., Digital Discovery 3 (2024) 1213, with M2 of Kingma et al. (2014) for labels.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-import torch.nn.functional as F
 from pyro import poutine
 from torch import Tensor, nn
+from torch.nn import functional as nnf
 
 from .networks import ClassEncoder, CoordinateDecoder, PoseEncoder, TemplateDecoder, _resized
 from .pose import QUARTER, sampling_grid, turn_vectors, turned_back
 
 SHIFT_PRIOR = 0.1  # fraction of the frame: the paper's dx_prior
 LOG_SCALE_PRIOR = 0.15
+# Checking the arguments of every distribution would take a tenth of each step.
+Bernoulli = partial(dist.Bernoulli, validate_args=False)
+Categorical = partial(dist.Categorical, validate_args=False)
+Normal = partial(dist.Normal, validate_args=False)
+Uniform = partial(dist.Uniform, validate_args=False)
+
 DECODERS = ("template", "coordinate")
 INVARIANCES = ("rotation", "translation", "scale")
 
@@ -40,7 +49,7 @@ class Architecture:
     decoder: str
     size: int
     background: float
-    classifier_size: int = 48
+    classifier_size: int = 32
     decoder_size: int = 24
 
     @property
@@ -55,19 +64,36 @@ class Weights:
 
     kl: float = 1.0
     classification: float = 30.0
+    pose: float = 5.0
+    elbo: bool = True
     class_entropy: float = 1.0
     class_gradient: float = 1.0
 
 
+class Posed(NamedTuple):
+    """Images (m, s, s) of classes (m,) in a pose that is known: angle (m,) and shift (m, 2)."""
+
+    images: Tensor
+    y: Tensor
+    angle: Tensor
+    shift: Tensor
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Images of one step: unlabelled (n, s, s), labelled (m, s, s) and their classes (m,)."""
+    """Images of one step: unlabelled (n, s, s), labelled (m, s, s) with classes (m,), anchors."""
 
     unlabelled: Tensor
     labelled: Tensor
     y: Tensor
+    anchors: Posed
     weights: Weights
     record: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def few_labelled(self) -> tuple[Tensor, Tensor]:
+        """Every second labelled image and its class: enough for the ELBO, which costs more."""
+        return self.labelled[::2], self.y[::2]
 
 
 class Posterior(NamedTuple):
@@ -84,7 +110,7 @@ class Posterior(NamedTuple):
     z_sd: Tensor
 
     def at(self, turn: Tensor, y: Tensor, row: Tensor) -> Posterior:
-        """The parameters for given turns and classes, broadcast against each other."""
+        """Take the parameters for given turns and classes, broadcast against each other."""
         return Posterior(*(values[turn, y, row] for values in self))
 
 
@@ -102,12 +128,13 @@ class PosedVAE(nn.Module):
         a = self.architecture = architecture
         self.class_encoder = ClassEncoder(a.n_classes, a.classifier_size)
         self.pose_encoder = PoseEncoder(a.n_classes, 9 + 2 * a.latent_dim, a.decoder_size)
+        self.background: Tensor
         self.decoder: nn.Module = (
             TemplateDecoder(a.n_classes, a.latent_dim, a.decoder_size)
             if a.decoder == "template"
             else CoordinateDecoder(a.n_classes, a.latent_dim)
         )
-        self.register_buffer("background", torch.tensor(float(a.background)))
+        self.register_buffer("background", torch.tensor(min(max(a.background, 0.01), 0.99)))
 
     # ------------------------------------------------------------------ parts
 
@@ -129,17 +156,40 @@ class PosedVAE(nn.Module):
             log_scale=0.5 * torch.tanh(pose[..., 6]),
             log_scale_sd=0.01 + 0.2 * torch.sigmoid(pose[..., 7] - 1),
             z=z[..., : a.latent_dim],
-            z_sd=0.01 + F.softplus(z[..., a.latent_dim :]),
+            z_sd=0.01 + nnf.softplus(z[..., a.latent_dim :]),
         )
 
     def decode(
         self, y: Tensor, z: Tensor, angle: Tensor, shift: Tensor, scale: Tensor, size: int
     ) -> Tensor:
-        """Mean images (n, size, size) for classes (n,), latents (n, d) and poses (n,), (n, 2), (n,)."""
-        one_hot = F.one_hot(y, self.architecture.n_classes).to(z.dtype)
+        """Decode classes (n,), latents (n, d) and poses (n,), (n, 2), (n,).
+
+        Returns the logits (n, size, size) of the mean images.
+        """
+        one_hot = nnf.one_hot(y, self.architecture.n_classes).to(z.dtype)
         grid = sampling_grid(angle, shift, scale, size)
-        images: Tensor = self.decoder(one_hot, z, grid, self.background)
-        return images
+        logits: Tensor = self.decoder(one_hot, z, grid, torch.logit(self.background))
+        return logits
+
+    @torch.no_grad()
+    def start_from(self, images: Tensor, classes: Sequence[int]) -> None:
+        """Let the templates of some classes begin as one centred image each, (m, s, s).
+
+        A template that begins without a shape becomes a disc: the mean over all angles, from which
+        no gradient says which way is up. One image, whatever its pose, defines "upright".
+        """
+        if isinstance(self.decoder, TemplateDecoder):
+            small = _resized(images, self.decoder.size).clamp(0.05, 0.95)
+            self.decoder.upright.weight[:, list(classes)] = torch.logit(small).flatten(1).T
+
+    @torch.no_grad()
+    def upright(self) -> Tensor:
+        """Each class's image at z = 0 and no pose, (k, size, size)."""
+        a = self.architecture
+        y = torch.arange(a.n_classes, device=self.background.device)
+        zero = self.background.new_zeros(a.n_classes, max(2, a.latent_dim))
+        z, shift = zero[:, : a.latent_dim], zero[:, :2]
+        return self.decode(y, z, zero[:, 0], shift, zero[:, 0] + 1, a.size).sigmoid()
 
     def take_over(self, other: PosedVAE, places: list[int]) -> None:
         """Copy the weights of a model with fewer classes; class i of it is class places[i] here.
@@ -170,32 +220,57 @@ class PosedVAE(nn.Module):
     # ------------------------------------------------------- Pyro model and guide
 
     def model(self, batch: Batch) -> None:
-        """Generate the unlabelled images, the labelled images, and the labels once more.
+        """Generate the unlabelled and the labelled images; judge what is known of them.
 
-        The last is the auxiliary classification loss: the class encoder's likelihood of the labels.
+        The last are auxiliary losses: the class encoder's likelihood of the labels, and the pose
+        encoder's likelihood of the poses of the anchors.
         """
-        self._generate("unlabelled", batch.unlabelled, batch.weights)
+        if batch.weights.elbo:
+            self._generate("unlabelled", batch.unlabelled, None, batch.weights)
+        self._recognise_pose(batch)
         if not len(batch.labelled):
             return
-        self._generate("labelled", batch.labelled, batch.weights, batch.y)
+        if batch.weights.elbo:
+            self._generate("labelled", *batch.few_labelled, batch.weights)
         logits = self.class_encoder(batch.labelled)
-        batch.record["classification_loss"] = F.cross_entropy(logits, batch.y).detach()
+        batch.record["classification_loss"] = nnf.cross_entropy(logits, batch.y).detach()
         weight = batch.weights.classification / len(batch.y)
         with poutine.scale(scale=weight), pyro.plate("classified", len(batch.y)):
-            pyro.sample("label", dist.Categorical(logits=logits), obs=batch.y)
+            pyro.sample("label", Categorical(logits=logits), obs=batch.y)
 
     def guide(self, batch: Batch) -> None:
-        """The variational posterior of every latent that `model` samples."""
-        self._infer("unlabelled", batch.unlabelled, batch.weights)
+        """Sample every latent of `model` from its variational posterior."""
+        if not batch.weights.elbo:
+            return
+        self._infer("unlabelled", batch.unlabelled, None, batch.weights)
         if len(batch.labelled):
-            self._infer("labelled", batch.labelled, batch.weights, batch.y)
+            self._infer("labelled", *batch.few_labelled, batch.weights)
 
-    def _generate(self, part: str, x: Tensor, weights: Weights, y: Tensor | None = None) -> None:
+    def _recognise_pose(self, batch: Batch) -> None:
+        images, y, angle, shift = batch.anchors
+        row = torch.arange(len(images), device=images.device)
+        quarters = torch.round(angle / QUARTER)
+        turn = torch.remainder(quarters, self.architecture.n_turns).long()
+        parameters = self.posterior(images)
+        q = parameters.at(turn, y, row)
+        weight = batch.weights.pose / len(images)
+        used = self.architecture.invariances
+        with poutine.scale(scale=weight), pyro.plate("anchors", len(images)):
+            if "rotation" in used:
+                logits = parameters.turn[:, y, row].T
+                pyro.sample("anchor.turn", Categorical(logits=logits), obs=turn)
+                residual = Normal(q.residual, q.residual_sd)
+                pyro.sample("anchor.residual", residual, obs=angle - quarters * QUARTER)
+            if "translation" in used:
+                where = Normal(q.shift, q.shift_sd).to_event(1)
+                pyro.sample("anchor.shift", where, obs=shift)
+
+    def _generate(self, part: str, x: Tensor, y: Tensor | None, weights: Weights) -> None:
         a, n = self.architecture, len(x)
         zero = x.new_zeros(())
         with poutine.scale(scale=1 / n), pyro.plate(part, n):
             if a.n_classes > 1:
-                prior = dist.Categorical(logits=x.new_zeros(a.n_classes))
+                prior = Categorical(logits=x.new_zeros(a.n_classes))
                 with poutine.scale(scale=weights.class_entropy):
                     y = pyro.sample(f"{part}.y", prior, obs=y)
             else:
@@ -205,26 +280,27 @@ class PosedVAE(nn.Module):
             with poutine.scale(scale=weights.kl):
                 if "rotation" in a.invariances:
                     # A uniform turn plus any residual is uniform on the circle.
-                    turn = pyro.sample(f"{part}.turn", dist.Categorical(logits=x.new_zeros(4)))
+                    turn = pyro.sample(f"{part}.turn", Categorical(logits=x.new_zeros(4)))
                     residual = pyro.sample(
-                        f"{part}.residual", dist.Uniform(zero - math.pi, zero + math.pi)
+                        f"{part}.residual",
+                        Uniform(zero - math.pi, zero + math.pi),
                     )
                 if "translation" in a.invariances:
-                    prior_t = dist.Normal(x.new_zeros(2), SHIFT_PRIOR).to_event(1)
+                    prior_t = Normal(x.new_zeros(2), SHIFT_PRIOR).to_event(1)
                     shift = pyro.sample(f"{part}.shift", prior_t)
                 if "scale" in a.invariances:
-                    log_scale = pyro.sample(f"{part}.log_scale", dist.Normal(zero, LOG_SCALE_PRIOR))
-                prior_z = dist.Normal(x.new_zeros(a.latent_dim), 1.0).to_event(1)
+                    log_scale = pyro.sample(f"{part}.log_scale", Normal(zero, LOG_SCALE_PRIOR))
+                prior_z = Normal(x.new_zeros(a.latent_dim), 1.0).to_event(1)
                 z = pyro.sample(f"{part}.z", prior_z)
-            mean = self._decode_broadcast(y, z, turn * QUARTER + residual, shift, log_scale.exp())
+            logits = self._decode_broadcast(y, z, turn * QUARTER + residual, shift, log_scale.exp())
             target = _resized(x, a.decoder_size).clamp(0, 1)
-            pixels = dist.Bernoulli(mean.clamp(1e-3, 1 - 1e-3), validate_args=False).to_event(2)
+            pixels = Bernoulli(logits=logits).to_event(2)
             pyro.sample(f"{part}.x", pixels, obs=target)
 
     def _decode_broadcast(
         self, y: Tensor, z: Tensor, angle: Tensor, shift: Tensor, scale: Tensor
     ) -> Tensor:
-        shape = torch.broadcast_shapes(
+        shape = np.broadcast_shapes(
             y.shape, z.shape[:-1], angle.shape, shift.shape[:-1], scale.shape
         )
         images = self.decode(
@@ -235,9 +311,9 @@ class PosedVAE(nn.Module):
             scale.expand(shape).flatten(),
             self.architecture.decoder_size,
         )
-        return images.unflatten(0, shape)
+        return images.reshape(*shape, *images.shape[1:])
 
-    def _infer(self, part: str, x: Tensor, weights: Weights, y: Tensor | None = None) -> None:
+    def _infer(self, part: str, x: Tensor, y: Tensor | None, weights: Weights) -> None:
         a, n = self.architecture, len(x)
         row = torch.arange(n, device=x.device)
         enumerated = {"enumerate": "parallel"}
@@ -250,19 +326,34 @@ class PosedVAE(nn.Module):
                 share = weights.class_gradient
                 logits = share * logits + (1 - share) * logits.detach()
                 with poutine.scale(scale=weights.class_entropy):
-                    y = pyro.sample(f"{part}.y", dist.Categorical(logits=logits), infer=enumerated)
+                    y = pyro.sample(
+                        f"{part}.y",
+                        Categorical(logits=logits),
+                        infer=enumerated,
+                    )
             with poutine.scale(scale=weights.kl):
                 turn = row.new_zeros(())
                 if "rotation" in a.invariances:
                     logits = parameters.turn.movedim(0, -1)[y, row]
                     turn = pyro.sample(
-                        f"{part}.turn", dist.Categorical(logits=logits), infer=enumerated
+                        f"{part}.turn",
+                        Categorical(logits=logits),
+                        infer=enumerated,
                     )
                 q = parameters.at(turn, y, row)
                 if "rotation" in a.invariances:
-                    pyro.sample(f"{part}.residual", dist.Normal(q.residual, q.residual_sd))
+                    pyro.sample(
+                        f"{part}.residual",
+                        Normal(q.residual, q.residual_sd),
+                    )
                 if "translation" in a.invariances:
-                    pyro.sample(f"{part}.shift", dist.Normal(q.shift, q.shift_sd).to_event(1))
+                    pyro.sample(
+                        f"{part}.shift",
+                        Normal(q.shift, q.shift_sd).to_event(1),
+                    )
                 if "scale" in a.invariances:
-                    pyro.sample(f"{part}.log_scale", dist.Normal(q.log_scale, q.log_scale_sd))
-                pyro.sample(f"{part}.z", dist.Normal(q.z, q.z_sd).to_event(1))
+                    pyro.sample(
+                        f"{part}.log_scale",
+                        Normal(q.log_scale, q.log_scale_sd),
+                    )
+                pyro.sample(f"{part}.z", Normal(q.z, q.z_sd).to_event(1))

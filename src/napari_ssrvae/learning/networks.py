@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as nnf
 
 from .pose import warp
 
@@ -16,15 +16,15 @@ def _resized(images: Tensor, size: int) -> Tensor:
     if images.shape[-1] == size:
         return images
     if images.shape[-1] == 2 * size:
-        return F.avg_pool2d(images.unsqueeze(1), 2).squeeze(1)
-    return F.interpolate(
+        return nnf.avg_pool2d(images.unsqueeze(1), 2).squeeze(1)
+    return nnf.interpolate(
         images.unsqueeze(1), size=(size, size), mode="bilinear", antialias=True
     ).squeeze(1)
 
 
 def _standardised(images: Tensor) -> Tensor:
     """Each image with mean 0 and variance 1: brightness and contrast carry no class."""
-    return F.instance_norm(images.unsqueeze(1), eps=1e-4)
+    return nnf.instance_norm(images.unsqueeze(1), eps=1e-4)
 
 
 def _convolutions(
@@ -35,7 +35,10 @@ def _convolutions(
     for outputs, kernel, stride in zip(channels, kernels, strides, strict=True):
         layers += [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), nn.ReLU()]
         inputs = outputs
-    return nn.Sequential(*layers)
+    # Channels last is a quarter faster on a CPU.
+    body = nn.Sequential(*layers)
+    body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return body
 
 
 class ClassEncoder(nn.Module):
@@ -84,8 +87,8 @@ class PoseEncoder(nn.Module):
         super().__init__()
         self.size = size
         self.n_outputs = n_outputs
-        self.body = _convolutions((16, 32, 64), (5, 5, 3), (2, 2, 1))
-        side = -(-(-(-size // 2)) // 2)
+        self.body = _convolutions((16, 32, 64), (5, 5, 3), (2, 2, 2))
+        side = -(-size // 8)
         self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(64 * side * side, 128), nn.ReLU())
         self.head = nn.Linear(128, n_classes * n_outputs)
         nn.init.normal_(self.head.weight, std=0.01)
@@ -112,6 +115,8 @@ class TemplateDecoder(nn.Module):
     def __init__(self, n_classes: int, latent_dim: int, size: int, hidden: int = 128) -> None:
         super().__init__()
         self.size = size
+        self.upright = nn.Linear(n_classes, size * size, bias=False)
+        nn.init.zeros_(self.upright.weight)
         self.of_class = nn.Linear(n_classes, hidden)
         self.of_z = nn.Linear(latent_dim, hidden, bias=False)
         self.body = nn.Sequential(
@@ -119,10 +124,9 @@ class TemplateDecoder(nn.Module):
         )
 
     def forward(self, y: Tensor, z: Tensor, grid: Tensor, background: Tensor) -> Tensor:
-        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> images (n, s, s) within [0, 1]."""
-        logits = self.body(self.of_class(y) + self.of_z(z))
-        template = torch.sigmoid(logits).reshape(-1, self.size, self.size)
-        return warp(template, grid, background)
+        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> logits of the images (n, s, s)."""
+        template = self.upright(y) + self.body(self.of_class(y) + self.of_z(z))
+        return warp(template.reshape(-1, self.size, self.size), grid, background)
 
 
 class CoordinateDecoder(nn.Module):
@@ -144,7 +148,7 @@ class CoordinateDecoder(nn.Module):
         )
 
     def forward(self, y: Tensor, z: Tensor, grid: Tensor, background: Tensor) -> Tensor:
-        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> images (n, s, s) within [0, 1]."""
+        """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> logits of the images (n, s, s)."""
         code = (self.of_class(y) + self.of_z(z))[:, None, None]
-        image: Tensor = torch.sigmoid(self.body(self.of_place(grid) + code)).squeeze(-1)
-        return image
+        logits: Tensor = self.body(self.of_place(grid) + code).squeeze(-1)
+        return logits

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as nnf
 
 QUARTER = math.pi / 2
 
@@ -40,17 +40,17 @@ def sampling_grid(angle: Tensor, shift: Tensor, scale: Tensor, size: int) -> Ten
     row_x = torch.stack([cos, -sin, -cos * t_x + sin * t_y], dim=1)
     row_y = torch.stack([sin, cos, -sin * t_x - cos * t_y], dim=1)
     theta = torch.stack([row_x, row_y], dim=1)
-    return F.affine_grid(theta, [len(theta), 1, size, size], align_corners=False)
+    return nnf.affine_grid(theta, [len(theta), 1, size, size], align_corners=False)
 
 
 def warp(images: Tensor, grid: Tensor, background: Tensor | float) -> Tensor:
     """Sample images (n, h, w) on a grid (n, H, W, 2); what lies outside is background."""
     lifted = (images - background).unsqueeze(1)
-    return F.grid_sample(lifted, grid, align_corners=False).squeeze(1) + background
+    return nnf.grid_sample(lifted, grid, align_corners=False).squeeze(1) + background
 
 
 def turned_back(images: Tensor, n_turns: int) -> Tensor:
-    """The images turned clockwise by 0 .. n_turns - 1 quarters: (n_turns, n, s, s)."""
+    """Turn images clockwise by 0 .. n_turns - 1 quarters: (n_turns, n, s, s)."""
     return torch.stack([torch.rot90(images, -turn, (-2, -1)) for turn in range(n_turns)])
 
 
@@ -71,5 +71,16 @@ def turn_vectors(vectors: Tensor, turns: Tensor) -> Tensor:
 
 
 def wrapped(angle: Tensor) -> Tensor:
-    """The same angle within [-pi, pi)."""
+    """Bring angles into [-pi, pi)."""
     return torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
+
+
+def centred(images: Tensor, background: Tensor | float) -> Tensor:
+    """Shift images (n, s, s) so that the centre of mass of what is not background is central."""
+    n, size = len(images), images.shape[-1]
+    mass = (images - background).abs()
+    places = (torch.arange(size, device=images.device) + 0.5) / size - 0.5
+    total = mass.sum((1, 2)).clamp(min=1e-6)
+    centre = torch.stack([mass.sum(2) @ places, mass.sum(1) @ places], dim=1) / total[:, None]
+    one = torch.ones(n, device=images.device)
+    return warp(images, sampling_grid(0 * one, -centre, one, size), background)

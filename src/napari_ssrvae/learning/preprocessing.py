@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from napari_ssrvae.errors import InputError
 
 SMALLEST, LARGEST = 8, 512
 
@@ -41,6 +41,54 @@ def checked_images(X: Any, what: str = "X") -> NDArray[Any]:
             f"cut or resize them to {SMALLEST} to {LARGEST} pixels a side."
         )
     return images
+
+
+def checked_labels(
+    y: Any, n: int, known: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Validate labels.
+
+    Parameters
+    ----------
+    y : array_like of int or None
+        (n,) classes >= 0, -1 where unlabelled; None for no labels at all.
+    n : int
+        Number of images.
+    known : ndarray, optional
+        Classes of the model that training goes on from.
+
+    Returns
+    -------
+    classes : ndarray
+        (k,) sorted; empty for a model without classes.
+    indices : ndarray
+        (n,) positions in `classes`, -1 where unlabelled.
+
+    Raises
+    ------
+    InputError
+        Where these labels cannot train a classifier.
+    """
+    known = np.empty(0, np.int64) if known is None else known
+    if y is None:
+        return known, np.full(n, -1)
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise InputError(f"y must hold one label for each of the {n} images, not {labels.shape}.")
+    whole = labels.dtype.kind in "iu" or (
+        labels.dtype.kind == "f" and bool((labels == np.round(labels)).all())
+    )
+    if not whole or (labels < -1).any():
+        raise InputError("Labels must be whole numbers from 0, or -1 for an unlabelled image.")
+    labels = labels.astype(np.int64)
+    classes = np.union1d(labels[labels >= 0], known)
+    if not len(classes):
+        raise InputError("No image is labelled: label at least two classes, or train with y=None.")
+    if len(classes) < 2:
+        raise InputError(
+            f"Only class {classes[0]} has labels; label at least one image of a second class."
+        )
+    return classes, np.where(labels < 0, -1, np.searchsorted(classes, labels))
 
 
 @dataclass(frozen=True)
@@ -83,7 +131,8 @@ class Normalisation:
             low, high = float(images.min()), float(images.max())
         if not high > low:
             raise InputError(
-                f"All images have the same intensity ({low:g}) everywhere; there is nothing to learn."
+                f"All images have the same intensity ({low:g}) everywhere; give images that "
+                "show particles."
             )
         rim = np.concatenate(
             [sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1]], axis=1

@@ -1,8 +1,8 @@
 """The training loop: a plain generator that yields one frozen state an epoch.
 
-Pyro's handler stack and torch's default random generator belong to the whole process. Every SVI step
-therefore runs under one lock, with the generator's state swapped in and out, so that two trainings
-in two threads neither meet nor change each other's random numbers.
+Pyro's handler stack and torch's default random generator belong to the whole process. So every SVI
+step runs under one lock, with the generator's state swapped in and out: two trainings in two
+threads neither meet nor change each other's random numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..errors import TrainingError
-from .model import Batch, PosedVAE, Weights
-from .pose import sampling_grid, warp
+from napari_ssrvae.errors import TrainingError
+
+from .model import Batch, Posed, PosedVAE, Weights
+from .pose import centred, sampling_grid, warp
 from .preprocessing import Normalisation
 
 PYRO_LOCK = threading.RLock()
@@ -61,6 +62,7 @@ class TrainingSettings:
     learning_rate: float
     weights: Weights = field(default_factory=Weights)
     ramp: float = 1 / 3
+    warm_up: float = 0.35
     scale_augmentation: float = 0.15
     averaging: float = 0.98
     max_seconds: float | None = None
@@ -93,7 +95,9 @@ class JointAdam(pyro.optim.PyroOptim):  # type: ignore[misc]
     def __init__(self, module: nn.Module, learning_rate: float, clip: float = 5.0) -> None:
         super().__init__(torch.optim.Adam, {"lr": learning_rate})
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.adam = torch.optim.Adam(self.parameters, lr=learning_rate, betas=(0.9, 0.99))
+        self.adam = torch.optim.Adam(
+            self.parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True
+        )
         self.clip = clip
 
     def set_learning_rate(self, learning_rate: float) -> None:
@@ -122,7 +126,7 @@ class JointAdam(pyro.optim.PyroOptim):  # type: ignore[misc]
                 self.adam.state[parameter] = {k: v.clone() for k, v in moments.items()}
 
     def __call__(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Take one step with the gradients that the loss left; skip it where they are not finite."""
+        """Step along the gradients that the loss left, unless they are not finite."""
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if torch.isfinite(norm):
             self.adam.step()
@@ -148,6 +152,8 @@ class Trainer:
         Of everything random.
     device : torch.device
         Where to compute.
+    fresh : sequence of int, optional
+        Classes that begin anew, all of them unless given.
     """
 
     def __init__(
@@ -157,6 +163,7 @@ class Trainer:
         settings: TrainingSettings,
         seed: int,
         device: torch.device,
+        fresh: Sequence[int] | None = None,
     ) -> None:
         self.module = module.to(device).train()
         self.data = data
@@ -173,14 +180,43 @@ class Trainer:
                 max_plate_nesting=1, strict_enumeration_warning=False
             ).differentiable_loss,
         )
-        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
+        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))  # type: ignore[no-untyped-call]
+
         self.best: PosedVAE | None = None
         self.unlabelled = np.arange(len(data.y))
         self.by_class = [np.flatnonzero(data.y == k) for k in range(data.y.max(initial=-1) + 1)]
+        self.anchors = self._anchored(fresh)
+        # A plain VAE has neither labels nor poses to learn before the ELBO.
+        pose = {"rotation", "translation"} & set(module.architecture.invariances)
+        self.teachable = bool(pose or len(self.by_class))
         self._order = np.empty(0, np.int64)
         self._lowest = math.inf
         self._smoothed = math.nan
         self._started = math.nan
+
+    def _anchored(self, fresh: Sequence[int] | None) -> Tensor:
+        """One image a class that defines what is upright: a known pose is known against it.
+
+        A class that is trained anew takes the labelled image of median mass; another one keeps what
+        its template shows.
+        """
+        a = self.module.architecture
+        fresh = range(a.n_classes) if fresh is None else fresh
+        rows = [
+            self._typical(self.by_class[k] if a.n_classes > 1 else self.unlabelled) for k in fresh
+        ]
+        anchors = self.module.upright()
+        if rows:
+            images = self.data.batch(np.array(rows), self.device)
+            anchors[list(fresh)] = centred(images, self.module.background)
+            self.module.start_from(anchors[list(fresh)], fresh)
+        return anchors
+
+    def _typical(self, rows: NDArray[np.int64]) -> int:
+        rows = rows[:500]
+        images = self.data.normalisation(self.data.images[rows])
+        mass = np.abs(images - self.data.normalisation.background).sum(axis=(1, 2))
+        return int(rows[np.argsort(mass)[len(rows) // 2]])
 
     # ---------------------------------------------------------------- batches
 
@@ -198,15 +234,15 @@ class Trainer:
         each = -(-self.settings.labelled_batch_size // len(classes))
         return np.concatenate([self.numbers.choice(rows, each) for rows in classes])
 
-    def _posed(self, images: Tensor) -> Tensor:
-        """The images in a pose drawn from the model's own prior: their labels stay true."""
+    def _posed(self, images: Tensor, y: Tensor) -> Posed:
+        """Pose images anew from the model's own prior: their labels stay true."""
         n, a = len(images), self.module.architecture
         limit = self.settings.scale_augmentation
         angle = self._uniform(n, math.pi if "rotation" in a.invariances else 0.0)
         shift = self._uniform((n, 2), 0.1 if "translation" in a.invariances else 0.0)
         scale = torch.exp(self._uniform(n, limit))
         grid = sampling_grid(angle, shift, scale, images.shape[-1])
-        return warp(images, grid, a.background)
+        return Posed(warp(images, grid, a.background), y, angle, shift)
 
     def _uniform(self, shape: int | tuple[int, ...], limit: float) -> Tensor:
         values = self.numbers.uniform(-limit, limit, shape)
@@ -217,21 +253,26 @@ class Trainer:
         if "rotation" in self.module.architecture.invariances:
             x = torch.rot90(x, int(self.numbers.integers(4)), (-2, -1))
         rows = self._labelled_rows()
+        y = torch.from_numpy(self.data.y[rows]).to(self.device)
         labelled = self.data.batch(rows, self.device)
         if len(rows):
-            labelled = self._posed(labelled)
-        return Batch(x, labelled, torch.from_numpy(self.data.y[rows]).to(self.device), weights)
+            labelled = self._posed(labelled, y).images
+        n_anchors = max(16, len(self.anchors)) if weights.elbo else 48
+        which = torch.arange(n_anchors) % len(self.anchors)
+        anchors = self._posed(self.anchors[which], which.to(self.device))
+        return Batch(x, labelled, y, anchors, weights)
 
     # ------------------------------------------------------------------ steps
 
     def _step(self, done: float) -> tuple[float, float]:
         """One SVI step at a share of the run; returns loss and classification loss."""
         s = self.settings
-        ramp = min(1.0, 0.01 + done / s.ramp) if s.ramp else 1.0
+        ramp = min(1.0, 0.01 + (max(0.0, done - s.warm_up) / s.ramp)) if s.ramp else 1.0
         weights = replace(
             s.weights,
             class_entropy=s.weights.class_entropy * ramp,
             class_gradient=s.weights.class_gradient * ramp,
+            elbo=done >= s.warm_up or not self.teachable,
         )
         warm = min(1.0, (done + 0.01) / 0.05)
         cooling = 0.5 * (1 + math.cos(math.pi * max(0.0, done - 0.4) / 0.6))
@@ -257,7 +298,7 @@ class Trainer:
                     losses[i] = self._step(self._done(epoch - 1 + i / s.steps_per_epoch))
                 loss, classification = losses.mean(axis=0)
                 if not math.isfinite(loss):
-                    raise Diverged(epoch)
+                    raise DivergedError(epoch)
                 self._keep(float(loss), self._done(epoch))
                 accuracy, confidence = self._check()
             except RuntimeError as error:
@@ -287,7 +328,7 @@ class Trainer:
         old = self._smoothed
         self._smoothed = loss if math.isnan(old) else 0.7 * old + 0.3 * loss
         # Until the ramp ends, the loss itself changes from step to step and cannot be compared.
-        if done > self.settings.ramp:
+        if done > self.settings.warm_up + self.settings.ramp:
             if self._smoothed > self._lowest + 0.1 * abs(self._lowest):
                 return
             self._lowest = min(self._lowest, self._smoothed)
@@ -318,12 +359,12 @@ def _cuda_index(device: torch.device) -> list[int]:
     return [device.index or 0] if device.type == "cuda" else []
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """The loss stopped being a number; the caller may try once more, more carefully."""
 
 
 def snapshot(module: nn.Module) -> PosedVAE:
-    """A detached copy in evaluation mode that no training touches."""
+    """Copy a module, detached and in evaluation mode: no training touches the copy."""
     assert isinstance(module, PosedVAE)
     with in_own_randomness(0):
         copy = PosedVAE(module.architecture)
