@@ -166,7 +166,7 @@ def _disc(y: NDArray[np.float64], x: NDArray[np.float64], radius: float) -> NDAr
 
 
 def _stem(y: NDArray[np.float64], x: NDArray[np.float64], top: float) -> NDArray[np.bool_]:
-    """The small tail that spades and clubs stand on, wider at its foot."""
+    """Draw the small tail that spades and clubs stand on, wider at its foot."""
     inside = (y >= top) & (y <= 14)
     return np.asarray(inside & (np.abs(x) <= 0.9 + 2.2 * ((y - top) / (14 - top)) ** 2))
 
@@ -184,7 +184,7 @@ def _heart(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _spade(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A heart upside down on a tail."""
+    """Draw a heart upside down on a tail."""
     return np.asarray(_heart(-y, x) | _stem(y, x, 5.0))
 
 

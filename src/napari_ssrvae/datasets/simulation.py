@@ -97,7 +97,7 @@ def simulated_micrograph(
 
 
 def _class_counts(n: int) -> NDArray[np.int64]:
-    """The paper's shares of n, whole numbers by largest remainder."""
+    """Split n by the paper's shares into whole numbers by largest remainder."""
     exact = _SHARES * n
     counts = np.floor(exact).astype(np.int64)
     missing = n - counts.sum()
@@ -112,7 +112,7 @@ def _agglomerate(rng: np.random.Generator, count: int) -> Points:
     elif count == 4 and rng.random() < 0.6:
         corner = rng.choice([60.0, 90.0])  # rhombus or square
         step = np.array([np.cos(np.deg2rad(corner)), np.sin(np.deg2rad(corner))])
-        points = np.array([[0, 0], [1, 0], step, step + [1, 0]])
+        points = np.array([[0, 0], [1, 0], step, step + np.array([1, 0])])
     else:
         # a chain that bends by up to 50° at each joint
         bends = np.deg2rad(rng.uniform(-50, 50, max(count - 1, 0)))
@@ -165,7 +165,7 @@ def _render(
     image = ndi.gaussian_filter(image, 0.9)
     # shot noise: a few hundred electrons a pixel
     image = rng.poisson(np.maximum(image, 0) * 600) / 600
-    return np.clip(image * 255, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * 255, 0, 255), dtype=np.uint8)
 
 
 def _background(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -134,9 +134,9 @@ def _flatten_third_axis(image: NDArray[Any]) -> NDArray[Any]:
     if image.shape[2] in (3, 4):
         return luminance(image)
     if image.shape[2] == 1:
-        return image[:, :, 0]
+        return np.asarray(image[:, :, 0])
     if image.shape[0] == 1:
-        return image[0]
+        return np.asarray(image[0])
     raise InputError(
         f"The image is a stack of shape {image.shape}; give one 2-D slice of it at a time."
     )

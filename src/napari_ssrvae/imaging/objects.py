@@ -116,7 +116,7 @@ def cut_threads(mask: Mask, radius: float) -> Mask:
 def number_objects(
     mask: Mask, *, radius: float, min_area: float | None, split: bool, exclude_border: bool
 ) -> NDArray[np.int32]:
-    """Number the particles of a mask from 1, in the order of their topmost pixel.
+    """Give the particles of a mask numbers from 1, in the order of their topmost pixel.
 
     Parameters
     ----------

@@ -17,8 +17,9 @@ from napari_ssrvae.imaging.shape import check_labels, frame_extents, measure_sha
 
 MIN_PATCH, MAX_PATCH = 8, 512
 _DARKEST_INSIDE = 0.25  # the darkest pixel of a particle stays apart from the background's 0
-_PERCENTILE = 90.0
+_PERCENTILE = 95.0
 _MARGIN = 1.1
+_MAX_FRAME = 4.0  # frames this many times the lower quartile: beyond it, small ones are dots
 _MIN_SCALE = 0.25
 _CHUNK_BYTES = 64 * 2**20
 
@@ -176,8 +177,9 @@ class Particles:
 def choose_scale(labels_or_sizes: ArrayLike, size: int) -> float:
     """Choose how many micrograph pixels one patch pixel covers.
 
-    The frame holds nine of ten particles with a margin, however they are turned: a percentile
-    and not the largest, so that one huge clump does not shrink all the others.
+    The frame holds 95 % of the particles with a margin, however they are turned, but is at most
+    four times as wide as the lower quartile of their diameters: a few huge clumps must not shrink
+    all the others to dots.
 
     Parameters
     ----------
@@ -195,8 +197,8 @@ def choose_scale(labels_or_sizes: ArrayLike, size: int) -> float:
     extents = values.astype(np.float64) if values.ndim == 1 else frame_extents(values)
     if extents.size == 0:
         raise InputError("There are no particles to choose a scale from; find some first.")
-    extent = float(np.percentile(extents, _PERCENTILE)) * _MARGIN
-    return max(extent / size, _MIN_SCALE)
+    small, large = np.percentile(extents, (25, _PERCENTILE))
+    return max(min(float(large), _MAX_FRAME * float(small)) * _MARGIN / size, _MIN_SCALE)
 
 
 def extract_particles(

@@ -125,8 +125,7 @@ def measure_shapes(
     pixels = _Pixels(labels)
     table = pd.DataFrame({"label": pixels.ids.astype(np.int64)})
     table["y"], table["x"] = pixels.centre_y, pixels.centre_x
-    for name, values in pixels.boxes().items():
-        table[name] = values
+    table = table.assign(**pixels.boxes())
     table["touches_border"] = (
         (table["top"] == 0)
         | (table["left"] == 0)
@@ -186,7 +185,8 @@ class _Pixels:
         self.centre_x = self._sum(self.x) / self.area
 
     def _sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(self.index, weights=values, minlength=len(self.ids))
+        sums = np.bincount(self.index, weights=values, minlength=len(self.ids))
+        return np.asarray(sums, dtype=np.float64)
 
     def mean(self, image: NDArray[Any]) -> NDArray[np.float64]:
         """Mean of the image inside each particle."""
@@ -244,8 +244,8 @@ def _perimeters(labels: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.float64]:
     ):
         differ = a != b
         for side in (a[differ], b[differ]):
-            side = side[side > 0]
-            count = np.bincount(np.searchsorted(ids, side), minlength=len(ids))
+            index = np.searchsorted(ids, side[side > 0])
+            count = np.bincount(index, minlength=len(ids))
             total += spacing * count
     # two steps a line and a particle; the mean is over four directions
     return np.asarray(np.pi * total / 8)

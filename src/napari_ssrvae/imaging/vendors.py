@@ -93,10 +93,8 @@ def _zeiss(tiff: TiffFile) -> FileFacts | None:
     fields = tiff.sem_metadata
     if not fields:
         return None
-    instrument = "Zeiss"
-    for key in ("dp_sem", "sv_serial_number"):
-        if key in fields and len(fields[key]) > 1 and key == "dp_sem":
-            instrument = f"Zeiss {fields[key][1]}"
+    model = fields.get("dp_sem")
+    instrument = f"Zeiss {model[1]}" if model is not None and len(model) > 1 else "Zeiss"
     size: float | None = None
     warnings: tuple[str, ...] = ()
     image_size, own_size = fields.get("ap_image_pixel_size"), fields.get("ap_pixel_size")
