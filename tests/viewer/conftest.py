@@ -120,11 +120,21 @@ class Hands:
 
 
 @pytest.fixture
-def hands(make_napari_viewer: Any, qtbot: Any) -> Iterator[Hands]:
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 950)
-    hands = Hands(viewer, qtbot)
-    hands.settle()
+def make_hands(qtbot: Any) -> Callable[[Any], Hands]:
+    """Open the dock in a viewer."""
+
+    def make(viewer: Any) -> Hands:
+        viewer.window.resize(1500, 950)
+        hands = Hands(viewer, qtbot)
+        hands.settle()
+        return hands
+
+    return make
+
+
+@pytest.fixture
+def hands(make_napari_viewer: Any, make_hands: Callable[[Any], Hands]) -> Iterator[Hands]:
+    hands = make_hands(make_napari_viewer(show=True))
     yield hands
     hands.dock.shutdown()
     hands.settle()

@@ -42,7 +42,7 @@ def name_classes(hands: Any) -> None:
 
 @pytest.mark.realdata
 def test_from_a_micrograph_to_a_library_and_back(
-    hands: Any, realdata: Path, tmp_path: Path, make_napari_viewer: Any, qtbot: Any
+    hands: Any, realdata: Path, tmp_path: Path, make_napari_viewer: Any, make_hands: Any, qtbot: Any
 ) -> None:
     # Open: pixel size from the file, info bar left out, scale bar in nm.
     hands.open(realdata / "sem" / "B-2h07.tif")
@@ -151,7 +151,7 @@ def test_from_a_micrograph_to_a_library_and_back(
     # Load it in a fresh session.
     before = {key: shown_classes(state) for key, state in hands.session.micrographs.items()}
     hands.dock.shutdown()
-    fresh = type(hands)(make_napari_viewer(show=True), qtbot)
+    fresh = make_hands(make_napari_viewer(show=True))
     fresh.workbench.open_library(str(tmp_path / "library"))
     fresh.wait(lambda: len(fresh.session.micrographs) == 2)
     after = {s.micrograph.name: s for s in fresh.session.micrographs.values()}

@@ -18,6 +18,9 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ssrvae.errors import ParticleError
 
+# What torch says on CUDA, MPS and CPU; on the CPU it is a plain RuntimeError.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+
 JobFunction = Callable[..., Generator[Any, None, Any]]
 
 
@@ -43,7 +46,7 @@ def guarded(function: JobFunction, *args: Any) -> Generator[Any, None, Any]:
 def readable(error: BaseException) -> str:
     """Return one sentence for a person about an exception that is not ours."""
     text = str(error).strip().split("\n")[0] or type(error).__name__
-    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _NO_MEMORY):
         return "The computer ran out of memory: use fewer particles or close other programs."
     if isinstance(error, OSError):
         return f"The file could not be used ({text}): check that the place exists and is writable."
@@ -156,7 +159,8 @@ class Jobs(QObject):
         """Drop the newest job of this kind: it ends soon and its results go nowhere."""
         if (job := self._current.pop(kind, None)) is not None:
             job.stop.set()
-            job.worker.quit()
+            if job.worker is not None:
+                job.worker.quit()
             self.changed.emit()
 
     def shutdown(self, seconds: float = 15.0) -> None:
@@ -164,9 +168,7 @@ class Jobs(QObject):
         for kind in list(self._current):
             self.cancel(kind)
         for job in list(self._all):
-            job.stop.set()
-            job.worker.quit()
-            if job.worker.begun.is_set():
+            if job.worker is not None and job.worker.begun.is_set():
                 job.worker.done.wait(seconds)
 
     def _on_yield(self, job: Job, value: Any) -> None:
@@ -193,3 +195,5 @@ class Jobs(QObject):
         if self._current.get(job.kind) is job:  # cancelled from napari's own task dialog
             del self._current[job.kind]
             self.changed.emit()
+        # napari keeps finished workers in its list of tasks; they must not keep us alive.
+        job.on_yield = job.on_done = job.on_error = job.worker = None
