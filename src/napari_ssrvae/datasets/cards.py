@@ -71,8 +71,8 @@ def cards(
     labels : (4 n_per_class,) int64
         0 to 3, see `CARD_CLASSES`.
     factors : DataFrame
-        ``angle`` (rad, counter-clockwise as seen on the screen), ``shear`` (as `max_shear`),
-        ``scale``, ``shift_y`` and ``shift_x`` (fractions of the frame; y down, x to the right).
+        ``angle`` (rad, counter-clockwise as seen on the screen), ``shear`` (as `max_shear`;
+        positive leans the upright figure's top to the right), ``scale``, ``shift_y`` and ``shift_x`` (fractions of the frame; y down, x to the right).
 
     Raises
     ------
@@ -197,4 +197,4 @@ def _club(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _diamond(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(x) / 10.5 + np.abs(y) / 14 <= 1)
+    return np.asarray(np.abs(x) / 12.8 + np.abs(y) / 15 <= 1)
