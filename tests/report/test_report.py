@@ -152,7 +152,7 @@ def test_one_particle_of_unknown_scale_is_enough() -> None:
     )
     text = words(Page(build_report(library, workflow=tiny().workflow)))
     assert "pixel size unknown" in text
-    assert "1 particles" in text
+    assert "1 particle " in text
     assert re.search(r"\d px", text)
 
 

@@ -42,7 +42,7 @@ def export_library(
         "csv": the table. "folders": one folder a class with a PNG a particle, and
         ``particles.csv`` with a column `file`. "coco": one JSON file with the categories
         (classes), images (micrographs) and annotations (particles) of the COCO format;
-        outlines are polygons from the patch masks, see `coco_document`.
+        outlines are polygons, see `coco_document`.
 
     Returns
     -------
@@ -72,11 +72,9 @@ def coco_document(library: ParticleLibrary) -> dict[str, Any]:
     """Return the library as a COCO "instances" document.
 
     `bbox` (x, y, width, height) and `area` are those of the label image, in micrograph pixels.
-    `segmentation` holds polygons (x, y, x, y, …) traced around the particle's patch mask and put
-    back into the micrograph, pixel edges at whole numbers as COCO has them. They are true to
-    about half a patch pixel (the patch's scale tells how many micrograph pixels that is); holes
-    are filled, and a particle larger than its frame (`oversize`) is cut to the frame. The scale
-    of the class probabilities is in `score`.
+    `segmentation` holds polygons (x, y, x, y, …) with pixel edges at whole numbers as COCO has
+    them, from `outlines` (which says how true they are); holes are filled. `score` is the
+    probability of the predicted class.
 
     Micrographs whose size was not kept with the library get the smallest size that holds their
     particles.
@@ -108,7 +106,10 @@ def coco_document(library: ParticleLibrary) -> dict[str, Any]:
 
 
 def outlines(library: ParticleLibrary, row: int) -> list[npt.NDArray[np.float64]]:
-    """Outer outlines of one particle in its micrograph, from its patch mask.
+    """Outer outlines of one particle in its micrograph.
+
+    From the label image where the library kept it, else from the patch mask: then they are true
+    to about half a patch pixel, and a particle larger than its frame is cut to the frame.
 
     Parameters
     ----------
@@ -121,20 +122,25 @@ def outlines(library: ParticleLibrary, row: int) -> list[npt.NDArray[np.float64]
     -------
     list of (m, 2) float64
         Closed polygons of (y, x) in micrograph pixels, pixel centres at whole numbers; holes
-        are left out. True to about half a patch pixel.
+        are left out.
     """
-    mask = library.masks[row]
     record = library.table.iloc[row]
-    scale = library.micrographs[str(record["micrograph"])].scale
-    # The ring of zeros closes outlines that touch the frame.
-    padded = np.pad(mask, 1).astype(np.float64)
+    source = library.micrographs[str(record["micrograph"])]
+    if source.scene is not None:
+        top, left, bottom, right = (int(record[c]) for c in ("top", "left", "bottom", "right"))
+        mask = source.scene.labels[top:bottom, left:right] == record["label"]
+        corner = np.array([top, left], dtype=np.float64)
+        return [outline + corner for outline in _outer_contours(mask)]
+    mask = library.masks[row]
     centre = np.array([record["y"], record["x"]], dtype=np.float64)
     middle = (mask.shape[-1] - 1) / 2
-    return [
-        (contour - 1 - middle) * scale + centre
-        for contour in measure.find_contours(padded, 0.5)
-        if len(contour) > 3 and _is_outer(contour)
-    ]
+    return [(outline - middle) * source.scale + centre for outline in _outer_contours(mask)]
+
+
+def _outer_contours(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.float64]]:
+    # The ring of zeros closes outlines that touch the edge.
+    contours = measure.find_contours(np.pad(mask, 1).astype(np.float64), 0.5)
+    return [contour - 1 for contour in contours if len(contour) > 3 and _is_outer(contour)]
 
 
 def _is_outer(contour: npt.NDArray[np.float64]) -> bool:

@@ -69,7 +69,7 @@ def save_library(library: ParticleLibrary, folder: str | os.PathLike[str]) -> Pa
         The folder holds something else or cannot be written; nothing was changed.
     """
     target = Path(folder).expanduser().absolute()
-    with replaced_folder(target, DOCUMENT) as temporary:
+    with replaced_folder(target, DOCUMENT, own=[SCENES]) as temporary:
         write_table(library.table, temporary / TABLE)
         np.savez_compressed(temporary / PATCHES, patches=library.patches, masks=library.masks)
         scenes = _scene_stems(library.micrographs)

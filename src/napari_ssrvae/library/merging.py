@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -35,24 +35,32 @@ def merged(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
     first, second : ParticleLibrary
         Neither is changed.
     """
-    renamed = _with_own_micrograph_names(first, second)
-    first, renamed = _without_twins(first, renamed)
-    classes, ids = _joined_classes(first.classes, renamed.classes)
-    second_table = renamed.table.assign(
-        class_id=renamed.table["class_id"].map(ids).astype(np.int64)
-    )
-    patches, masks, notes = _at_scale_of(first, renamed)
+    second = _with_own_micrograph_names(first, second)
+    first, second = _without_twins(first, second)
+    second = _at_scale_of(first, second)
+    classes, ids = _joined_classes(first.classes, second.classes)
+    numbered = second.table.assign(class_id=second.table["class_id"].map(ids).astype(np.int64))
+    notes = [*first.notes, *second.notes]
     models = {s.model for library in (first, second) for s in library.micrographs.values()}
     if len(models) > 1:
-        notes = (*notes, "Latents and angles are from several models: compare them within one.")
+        notes.append("Latents and angles are from several models: compare them within one.")
     return ParticleLibrary(
-        table=_stacked(first.table, second_table, classes),
-        patches=_joined(first.patches, patches),
-        masks=_joined(first.masks, masks),
+        table=_stacked(first.table, numbered, classes),
+        patches=_joined(first.patches, second.patches),
+        masks=_joined(first.masks, second.masks),
         classes=classes,
-        micrographs={**first.micrographs, **renamed.micrographs},
-        notes=tuple(dict.fromkeys((*first.notes, *renamed.notes, *notes))),
+        micrographs=_joined_sources(first.micrographs, second.micrographs),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _joined_sources(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
+    """All micrographs; of one that both know, the first, with the scene that either kept."""
+    joined = {**second, **first}
+    for name in first.keys() & second.keys():
+        if first[name].scene is None:
+            joined[name] = replace(first[name], scene=second[name].scene)
+    return {name: joined[name] for name in (*first, *second)}
 
 
 def _joined(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -122,32 +130,38 @@ def _without_twins(
     return first.select(~drop_1), second.select(~drop_2)
 
 
-def _at_scale_of(
-    first: ParticleLibrary, second: ParticleLibrary
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], tuple[str, ...]]:
-    """Patches and masks of `second` at the scale and in the frame of `first`, and what to say."""
+def _at_scale_of(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
+    """Return `second` with patches and masks at the scale and in the frame of `first`."""
     if not len(first) or not len(second):
-        return second.patches, second.masks, ()
+        return second
     target = _main_source(first)
     size = first.patches.shape[-1]
-    factors = np.array(
-        [target.patch_ratio(second.micrographs[name]) for name in second.table["micrograph"]]
-    )
-    same_frame = second.patches.shape[-1] == size
-    if same_frame and np.all(np.abs(factors - 1) < SCALE_TOLERANCE):
-        return second.patches, second.masks, ()
-    pairs = zip(second.patches, second.masks, factors, strict=True)
+    factors = {name: target.patch_ratio(s) for name, s in second.micrographs.items()}
+    alike = all(abs(factor - 1) < SCALE_TOLERANCE for factor in factors.values())
+    if alike and second.patches.shape[-1] == size:
+        return second
+    rows = zip(second.table["micrograph"], second.patches, second.masks, strict=True)
     resampled = [
-        (_resampled(p, f, size, 1), _resampled(m.astype(np.float32), f, size, 0) > 0.5)
-        for p, m, f in pairs
+        (
+            _resampled(patch, factors[name], size),
+            _resampled(mask.astype(np.float32), factors[name], size) > 0.5,
+        )
+        for name, patch, mask in rows
     ]
-    patches = np.stack([np.clip(p, 0, 1) for p, _ in resampled]).astype(np.float32)
-    masks = np.stack([m for _, m in resampled])
     note = (
         f"When libraries were merged, {len(second)} patches were resampled to the scale and "
         "frame of the first library."
     )
-    return patches, masks, (note,)
+    return replace(
+        second,
+        patches=np.stack([np.clip(patch, 0, 1) for patch, _ in resampled]).astype(np.float32),
+        masks=np.stack([mask for _, mask in resampled]),
+        micrographs={
+            name: replace(s, scale=s.scale * factors[name])
+            for name, s in second.micrographs.items()
+        },
+        notes=(*second.notes, note),
+    )
 
 
 def _main_source(library: ParticleLibrary) -> Source:
@@ -156,11 +170,9 @@ def _main_source(library: ParticleLibrary) -> Source:
     return library.micrographs[str(names.index[0])]
 
 
-def _resampled(
-    image: npt.NDArray[np.float32], factor: float, size: int, order: int
-) -> npt.NDArray[np.float32]:
+def _resampled(image: npt.NDArray[np.float32], factor: float, size: int) -> npt.NDArray[np.float32]:
     """Enlarge (`factor` < 1) or shrink about the centre into a (size, size) frame."""
-    if factor > 1 and order:
+    if factor > 1:
         # Shrinking needs a blur first, or fine texture turns into false coarse texture.
         image = ndimage.gaussian_filter(image, (factor - 1) / 2)
     old = (image.shape[-1] - 1) / 2
@@ -170,7 +182,7 @@ def _resampled(
         [factor, factor],
         offset=[old - factor * new] * 2,
         output_shape=(size, size),
-        order=order,
+        order=1,
         mode="constant",
         cval=0.0,
     )

@@ -275,10 +275,10 @@ class ParticleLibrary:
         known = [
             c for c in self.classes if f"p_{c.name}" in rows and rows[f"p_{c.name}"].notna().all()
         ]
-        latents = [c for c in rows if c.startswith("z") and c[1:].isdigit()]
+        latents = rows.columns[rows.columns.str.fullmatch(r"z\d+")]
         return Predictions(
             particle_ids=rows["label"].to_numpy(np.int64),
-            class_ids=rows["predicted"].map(ids).to_numpy(np.int64),
+            class_ids=np.array([ids[name] for name in rows["predicted"]], dtype=np.int64),
             probabilities=rows[[f"p_{c.name}" for c in known]].to_numpy(np.float64),
             model_classes=np.array([c.id for c in known], dtype=np.int64),
             z=rows[latents].to_numpy(np.float64),

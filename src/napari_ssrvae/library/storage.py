@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,9 @@ def read_document(folder: Path, name: str, document_format: str, version: int) -
 
 
 @contextmanager
-def replaced_folder(target: str | os.PathLike[str], marker: str | None) -> Iterator[Path]:
+def replaced_folder(
+    target: str | os.PathLike[str], marker: str | None, own: Collection[str] = ()
+) -> Iterator[Path]:
     """Write a folder whole or not at all.
 
     Yields an empty temporary folder beside `target`; when the block ends well it takes the
@@ -89,6 +91,8 @@ def replaced_folder(target: str | os.PathLike[str], marker: str | None) -> Itera
     marker : str or None
         Name of the file that tells our folders from others; None: never replace a folder that
         holds anything.
+    own : collection of str
+        Names in the former folder that go with it, when the new one no longer has them.
 
     Yields
     ------
@@ -110,7 +114,7 @@ def replaced_folder(target: str | os.PathLike[str], marker: str | None) -> Itera
         raise WriteError(_cannot_write(target, error)) from error
     try:
         yield temporary
-        _swap(temporary, target)
+        _swap(temporary, target, own)
     except OSError as error:
         raise WriteError(_cannot_write(target, error)) from error
     finally:
@@ -159,7 +163,7 @@ def _check_replaceable(target: Path, marker: str | None) -> None:
         raise WriteError(_cannot_write(target, error)) from error
 
 
-def _swap(temporary: Path, target: Path) -> None:
+def _swap(temporary: Path, target: Path, own: Collection[str]) -> None:
     """Put `temporary` in the place of `target`; keep what others put into the former one."""
     if not target.exists():
         temporary.rename(target)
@@ -173,7 +177,7 @@ def _swap(temporary: Path, target: Path) -> None:
         former.rename(target)
         raise
     for entry in former.iterdir():
-        if not (target / entry.name).exists():
+        if entry.name not in own and not (target / entry.name).exists():
             entry.rename(target / entry.name)
     shutil.rmtree(former, ignore_errors=True)
 

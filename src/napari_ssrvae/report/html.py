@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -147,7 +148,11 @@ def _micrographs(
         if name in by_name:
             found.append(by_name[name])
             continue
-        path = library.micrographs[name].path
+        source = library.micrographs[name]
+        if source.scene is not None:
+            found.append(Micrograph(source.scene.image, source.pixel_size, name))
+            continue
+        path = source.path
         try:
             if path is None:
                 raise ReadError(f"the library does not know the file of {name}")
@@ -157,7 +162,7 @@ def _micrographs(
                 f"{name} is drawn nowhere here: its file ({path or 'unknown'}) could not be read."
             )
             continue
-        found.append(Micrograph(read.image, library.micrographs[name].pixel_size, name))
+        found.append(Micrograph(read.image, source.pixel_size, name))
     if len(names) > MAX_OVERLAYS:
         sentences.append(
             f"Only the first {MAX_OVERLAYS} of {len(names)} micrographs are drawn; the tables and "
@@ -187,7 +192,7 @@ def _subtitle(library: ParticleLibrary) -> str:
 def _facts(library: ParticleLibrary, held_back: HeldBack | None) -> list[tuple[str, str]]:
     by_hand = int((library.table["source"] == "hand").sum())
     facts = [
-        (str(len(library)), "particles"),
+        (str(len(library)), "particles" if len(library) > 1 else "particle"),
         (str(sum(n > 0 for n in library.counts().values())), "classes found"),
         (str(by_hand), "labelled by hand"),
         (f"{library.table['confidence'].median():.2f}", "median confidence"),
@@ -254,9 +259,10 @@ def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[d
     rows = []
     for c in library.classes:
         examples = figures.example_patches(library, c.id)
-        learned = None
+        learned, n_learned = None, 0
         if workflow is not None and c.name in numbers:
-            strip = figures.decoded_strip(workflow.model, numbers[c.name])
+            strip = figures.decoded_strip(workflow.model, numbers[c.name], _z_of(library, c.id))
+            n_learned = len(strip)
             learned = _picture(figures.strip_figure(strip), f"what the model draws for {c.name}")
         if learned is None and not len(examples):
             continue
@@ -268,11 +274,18 @@ def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[d
                 "color": c.color,
                 "name": c.name,
                 "learned": learned,
+                "n_learned": n_learned,
                 "examples": shown,
                 "n_examples": len(examples),
             }
         )
     return rows
+
+
+def _z_of(library: ParticleLibrary, class_id: int) -> npt.NDArray[np.float64]:
+    columns = library.table.columns[library.table.columns.str.fullmatch(r"z\d+")]
+    members = library.table.loc[library.table["class_id"] == class_id, columns]
+    return members.dropna().to_numpy(dtype=np.float64)
 
 
 def _confusions(
@@ -325,13 +338,26 @@ def _curve(workflow: Workflow | None) -> Markup | None:
 def _settings(library: ParticleLibrary, workflow: Workflow | None) -> list[tuple[str, str]]:
     settings: list[tuple[str, str]] = []
     if workflow is not None:
-        settings += [(f"find: {k}", str(v)) for k, v in workflow.segmentation.to_dict().items()]
-        settings += [(f"patch: {k}", str(v)) for k, v in workflow.patches.to_dict().items()]
-        settings += [(f"model: {k}", str(v)) for k, v in workflow.model.get_params().items()]
+        for what, values in (
+            ("find", workflow.segmentation.to_dict()),
+            ("patch", workflow.patches.to_dict()),
+            ("model", workflow.model.get_params()),
+        ):
+            settings += [(f"{what}: {key}", _in_words(value)) for key, value in values.items()]
     for name, source in library.micrographs.items():
         size = "unknown" if source.pixel_size is None else f"{source.pixel_size:.6g} nm"
         settings.append((f"micrograph: {name}", f"pixel size {size}; {source.path or 'no file'}"))
     return settings
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "by itself"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _versions() -> list[tuple[str, str]]:
