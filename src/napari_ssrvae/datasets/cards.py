@@ -72,7 +72,8 @@ def cards(
         0 to 3, see `CARD_CLASSES`.
     factors : DataFrame
         ``angle`` (rad, counter-clockwise as seen on the screen), ``shear`` (as `max_shear`;
-        positive leans the upright figure's top to the right), ``scale``, ``shift_y`` and ``shift_x`` (fractions of the frame; y down, x to the right).
+        positive leans the top of the upright figure to the right), ``scale``, ``shift_y`` and
+        ``shift_x`` (fractions of the frame; y down, x to the right).
 
     Raises
     ------

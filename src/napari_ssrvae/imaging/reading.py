@@ -160,7 +160,7 @@ def _tiff_grey(data: NDArray[Any], page: Any, facts: FileFacts) -> NDArray[Any]:
 
 def _read_picture(path: Path) -> tuple[NDArray[Any], FileFacts]:
     """PNG and JPEG: pixels only; what they say of dots an inch is not the sample's scale."""
-    data = np.asarray(iio.imread(path))
+    data = np.asarray(iio.imread(path.read_bytes(), plugin="pillow"))
     if data.ndim == 3 and data.shape[-1] == 2:
         data = data[..., 0]
     elif data.ndim == 3:

@@ -179,8 +179,9 @@ def segment_with(
     if recipe is None:
         return np.zeros(image.shape, dtype=np.int32)
     mask = recipe.mask(plain, flat)
-    radius = typical_radius(ndi.binary_fill_holes(mask))
     contrast = recipe.contrast(plain, flat)
+    # dim middles of bright-rimmed particles count, the background inside a ring of them does not
+    radius = typical_radius(mask | (ndi.binary_fill_holes(mask) & (contrast > 0.5)))
     if not settings.split_touching:
         mask = close_clumps(mask, contrast, radius)
     mask = fill_holes(mask, contrast, radius)
