@@ -7,7 +7,18 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=["infobar", "micrograph", "particles", "reading", "shape", "units", "vendors"],
+    submodules=[
+        "candidates",
+        "infobar",
+        "micrograph",
+        "objects",
+        "particles",
+        "reading",
+        "segmentation",
+        "shape",
+        "units",
+        "vendors",
+    ],
     submod_attrs={
         "micrograph": ["Micrograph", "as_micrograph"],
         "particles": ["Particles", "PatchSettings", "choose_scale", "extract_particles"],
