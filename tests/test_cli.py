@@ -16,6 +16,7 @@ import tifffile
 from napari_ssrvae.cli import main
 from napari_ssrvae.demo import save_micrograph
 from napari_ssrvae.errors import InputError, ReadError
+from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.label_tables import match_truth, read_label_table
 from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.workflow import Workflow
@@ -187,6 +188,17 @@ def test_images_of_one_name_do_not_overwrite_each_other(
     assert sorted(library.micrographs) == ["simulated-0", "simulated-0 (2)"]
 
 
+@pytest.mark.realdata
+def test_a_real_micrograph_is_segmented_without_its_info_bar(
+    run, realdata: Path, tmp_path: Path
+) -> None:
+    ran = run("segment", realdata / "sem" / "B-2h07.tif", "--out", tmp_path / "out", "--json")
+    answer = ran.json["images"][0]
+    assert answer["pixel_size_nm"] == pytest.approx(10)
+    assert tifffile.imread(answer["labels"]).shape == (960, 1280)
+    assert answer["particles"] > 30
+
+
 # ------------------------------------------------------------- train, classify, export
 
 
@@ -269,6 +281,23 @@ def test_an_unknown_scale_is_a_note_not_a_failure(run, workflow: Path, tmp_path:
     assert ran.code == 0
     assert "Note: The pixel size of plain is unknown" in ran.err
     assert len(ran.json["notes"]) == 1
+
+
+def test_an_image_without_particles_is_a_note_and_nothing_else(
+    run, workflow: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    empty = tmp_path / "empty.tif"
+    # One large bright corner: found, but cut by the edge, so there is nothing to classify.
+    image = rng.normal(100, 1, (200, 200))
+    image[:80, :80] += 50
+    save_micrograph(Micrograph(image.astype(np.uint8), 10.0, "empty"), empty)
+    ran = run("classify", workflow, empty, "--out", tmp_path / "out", "--json")
+    assert ran.code == 0
+    assert ran.json["particles"] == 0
+    assert "Note: No particles were found in empty.tif." in ran.err
+    assert len(ParticleLibrary.load(ran.json["files"]["library"])) == 0
+    assert_one_sentence(run("report", tmp_path / "out", "--out", tmp_path / "r.html"), "nothing")
 
 
 def test_errors_are_one_sentence(run, images: list[Path], workflow: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def classify_files(
         "particles": len(library),
         "counts": library.counts(),
         "images": found,
-        "notes": list(library.notes),
+        "notes": [*library.notes, *_empty_notes(found)],
         "failed": failed,
     }
 
@@ -261,6 +261,11 @@ def _classified(
         warnings.simplefilter("ignore", ScaleWarning)
         labels = workflow.segment(micrograph)
         return labels, workflow.classify(micrograph, labels)
+
+
+def _empty_notes(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    names = [Path(str(f["image"])).name for f in found if not f["particles"]]
+    return [f"No particles were found in {name}." for name in names]
 
 
 def _check_workflow_folder(out: Path) -> None:

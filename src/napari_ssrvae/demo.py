@@ -170,6 +170,8 @@ def run_demo(
     else:
         micrographs.append(other[0])
         library = library.merge(other[1])
+        if not len(other[1]):
+            notes.append(f"No particles were found in {other[0].name}.")
         if check is not None:
             checks.append((f"Second micrograph, {other[0].name}, not seen in training", check))
     tell("second", 1.0, "" if other is None else f"{len(other[1])} particles")

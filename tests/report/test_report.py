@@ -106,6 +106,7 @@ def test_the_confusion_matrix_says_how_much_it_is_worth(page: Page) -> None:
     assert "monomer 19 1 95%" in text
     assert "dimer 0 3 100%" in text
     assert "fewer than 5 particles here" in text
+    assert "Nothing is known here about trimer, tetramer:" in text
     assert "Against the truth" in text
     assert "100.0% right of 2 particles" in text
 

@@ -322,6 +322,7 @@ def _confusion(title: str, result: HeldBack, names: Mapping[int, str]) -> dict[s
         "n": result.n,
         "source": result.source,
         "few": result.few,
+        "untested": [n for i, n in names.items() if i not in result.class_ids],
         "enough": ENOUGH_PER_CLASS,
     }
 
