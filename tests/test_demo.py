@@ -18,7 +18,7 @@ from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.workflow import Workflow
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR")
-STEPS = ("Find particles", "Label", "Train", "Classify", "Classify a second micrograph", "Export")
+STEPS = ("Find particles", "Label", "Train", "Classify", "Second micrograph", "Export")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from napari_ssrvae.console import Steps, say
 from napari_ssrvae.errors import InputError, ParticleError, ReadError
 
 if TYPE_CHECKING:
-    from napari_ssrvae.imaging.segmentation import SegmentationSettings
+    from napari_ssrvae.imaging.settings import SegmentationSettings
 
 app = typer.Typer(
     name="napari-ssrvae",
@@ -38,7 +38,7 @@ STEP_TITLES = {
     "label": "Label",
     "train": "Train",
     "classify": "Classify",
-    "second": "Classify a second micrograph",
+    "second": "Second micrograph",
     "export": "Export",
 }
 
@@ -338,7 +338,7 @@ def _settings(
     keep_border: bool,
     polarity: Polarity,
 ) -> SegmentationSettings:
-    from napari_ssrvae.imaging.segmentation import SegmentationSettings
+    from napari_ssrvae.imaging.settings import SegmentationSettings
 
     return SegmentationSettings(
         method=method.value,

@@ -32,13 +32,20 @@ class Steps:
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.table import Column
 
             self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=28),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=16, table_column=Column(min_width=16)),
                 TextColumn("{task.percentage:>3.0f} %"),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[words]}", markup=False),
+                # The words give way where the terminal is narrow, not the bar.
+                TextColumn(
+                    "{task.fields[words]}",
+                    markup=False,
+                    table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                ),
+                expand=True,
                 console=Console(stderr=True),
             )
             self._bars.start()
