@@ -17,7 +17,8 @@ from napari_ssrvae.demo import Progress, image_job, prepare_folder, train_and_cl
 from napari_ssrvae.errors import InputError, ParticleError, ReadError, WriteError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.reading import read_micrograph
-from napari_ssrvae.imaging.segmentation import SegmentationSettings, segment_with
+from napari_ssrvae.imaging.segmentation import segment_with
+from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.imaging.shape import measure_shapes
 from napari_ssrvae.library.exports import safe_names
 from napari_ssrvae.library.library_files import DOCUMENT as LIBRARY_DOCUMENT

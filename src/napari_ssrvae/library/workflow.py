@@ -18,7 +18,8 @@ from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.particles import Particles, PatchSettings, extract_particles
 from napari_ssrvae.imaging.reading import read_micrograph
-from napari_ssrvae.imaging.segmentation import SegmentationSettings, segment_with
+from napari_ssrvae.imaging.segmentation import segment_with
+from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.imaging.shape import measure_shapes
 from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.library.held_back import HeldBack

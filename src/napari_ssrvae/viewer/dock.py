@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING
+
 import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
@@ -18,8 +21,14 @@ from napari_ssrvae.viewer.panels.particles import ParticlesPanel
 from napari_ssrvae.viewer.panels.result import ResultPanel
 from napari_ssrvae.viewer.panels.train import TrainPanel
 from napari_ssrvae.viewer.settings import read_settings
-from napari_ssrvae.viewer.views_dock import ParticleViews
+from napari_ssrvae.viewer.warm_up import warm_up
 from napari_ssrvae.viewer.workbench import Workbench
+
+if TYPE_CHECKING:
+    from napari_ssrvae.viewer.views_dock import ParticleViews
+
+# Long enough for napari to have painted the dock.
+WARM_UP_MS = 300
 
 PANELS: tuple[type[Panel], ...] = (
     MicrographPanel,
@@ -56,6 +65,13 @@ class ParticleClassifier(QWidget):
         self._build()
         self._connect()
         self.refresh()
+        self.warming: threading.Thread | None = None
+        self._warm = QTimer(self, singleShot=True, interval=WARM_UP_MS)
+        self._warm.timeout.connect(self._warm_up)
+        self._warm.start()
+
+    def _warm_up(self) -> None:
+        self.warming = warm_up()
 
     # -- building --------------------------------------------------------------------------
     def _build(self) -> None:
@@ -156,6 +172,8 @@ class ParticleClassifier(QWidget):
         if self._over:
             return
         if self.views is None:
+            from napari_ssrvae.viewer.views_dock import ParticleViews
+
             self.views = ParticleViews(self.workbench)
             self._views_dock = self.viewer.window.add_dock_widget(
                 self.views, name="Particle views", area="bottom"
@@ -183,6 +201,7 @@ class ParticleClassifier(QWidget):
             return
         self._over = True
         self._soon.stop()
+        self._warm.stop()
         for signal in self._signals:
             signal.disconnect(self._later)
         self.viewer.layers.selection.events.active.disconnect(self._later)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.measure import find_contours
 
 Box = tuple[slice, slice]
 
@@ -20,6 +18,8 @@ class ParticleIndex:
     """
 
     def __init__(self, labels: NDArray[np.int32]) -> None:
+        from scipy import ndimage  # slow to load, and not needed to open the dock
+
         self.labels = labels
         self._boxes: list[Box | None] = ndimage.find_objects(labels)
 
@@ -43,6 +43,8 @@ class ParticleIndex:
         """Return the longest outline of a particle, (m, 2) in pixels (y, x), closed."""
         if (box := self.box(particle)) is None:
             return None
+        from skimage.measure import find_contours  # slow to load too
+
         mask = np.pad(self.labels[box] == particle, 1).astype(float)
         contour = max(find_contours(mask, 0.5), key=len)
         outline: NDArray[np.float64] = contour + np.array([box[0].start - 1, box[1].start - 1])

@@ -154,7 +154,7 @@ class LayerMirror(QObject):
                 )
             group.hand.refresh()
         if state.predictions is not None:
-            self._show_overlay(key)
+            self.show_overlay(key)
 
     def _show_hand_labels(self, key: int) -> None:
         group, state = self.groups[key], self.session.micrographs[key]
@@ -172,9 +172,10 @@ class LayerMirror(QObject):
 
     def _on_predictions(self, key: int) -> None:
         if key in self.groups:
-            self._show_overlay(key)
+            self.show_overlay(key)
 
-    def _show_overlay(self, key: int) -> None:
+    def show_overlay(self, key: int) -> None:
+        """Colour the particles of a micrograph by what the session says of them now."""
         group, state = self.groups[key], self.session.micrographs[key]
         if state.labels is None or state.predictions is None:
             if group.overlay is not None:
@@ -204,7 +205,7 @@ class LayerMirror(QObject):
         self.overlay_mode = mode
         for key, group in self.groups.items():
             if group.overlay is not None:
-                self._show_overlay(key)
+                self.show_overlay(key)
                 group.overlay.colormap = self._overlay_colormap()
         self.overlay_mode_changed.emit()
 
@@ -214,7 +215,7 @@ class LayerMirror(QObject):
                 group.hand.colormap = self._class_colormap()
             if group.overlay is not None:
                 group.overlay.colormap = self._overlay_colormap()
-                self._show_overlay(key)
+                self.show_overlay(key)
 
     def _class_colormap(self) -> DirectLabelColormap:
         colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
@@ -323,9 +324,11 @@ class LayerMirror(QObject):
     def _outline_layer(self) -> Shapes:
         group = self.groups[self.session.active_key]  # type: ignore[index]
         if self._outline is None:
-            with self._quietly(), self._keeping_active_layer():
-                self._outline = self.viewer.add_shapes(name="outline (hover, selection)", ndim=2)
-                self._outline.editable = False
+            self._outline = Shapes(name="outline (hover, selection)", ndim=2)
+            self._place(self._outline, group.image)
+            with self._keeping_active_layer():
+                self.viewer.add_layer(self._outline)
+            self._outline.editable = False
         self._place(self._outline, group.image)
         return self._outline
 
@@ -411,7 +414,7 @@ class LayerMirror(QObject):
         if state.labels is not None:
             self._on_particles(key)
         if state.predictions is not None:
-            self._show_overlay(key)
+            self.show_overlay(key)
 
     def detach(self, key: int) -> None:
         """Let go of a micrograph: its layers of ours go with it."""

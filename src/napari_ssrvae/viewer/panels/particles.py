@@ -12,8 +12,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
-from napari_ssrvae.imaging import SegmentationSettings
-from napari_ssrvae.imaging.segmentation import METHODS
+from napari_ssrvae.imaging import METHODS, SegmentationSettings
 from napari_ssrvae.viewer.panels.base import Panel, note
 
 FIND_AGAIN_MS = 350

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
 from napari_ssrvae.viewer.guide import advice_for_training, missing_for_training
 from napari_ssrvae.viewer.panels.base import Panel, note
-from napari_ssrvae.viewer.views import TrainingCurve
+
+if TYPE_CHECKING:
+    from napari_ssrvae.viewer.views import TrainingCurve
 
 
 class TrainPanel(Panel):
@@ -31,13 +33,11 @@ class TrainPanel(Panel):
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.body.addWidget(self.progress)
-        self.curve = TrainingCurve()
-        self.body.addWidget(self.curve)
+        self.curve: TrainingCurve | None = None
         self.remark = note()
         self.body.addWidget(self.remark)
         self.workbench.training_started.connect(self._on_started)
         self.workbench.epoch.connect(self._on_epoch)
-        self.curve.setVisible(False)
 
     def makes_sense(self) -> bool:
         """Say whether anything was labelled, or trained before."""
@@ -59,8 +59,12 @@ class TrainPanel(Panel):
         self.remark.setVisible(bool(self.remark.text()))
 
     def _on_started(self) -> None:
+        if self.curve is None:  # made late: pyqtgraph would make the dock slow to open
+            from napari_ssrvae.viewer.views import TrainingCurve
+
+            self.curve = TrainingCurve()
+            self.body.insertWidget(self.body.indexOf(self.progress) + 1, self.curve)
         self.curve.clear()
-        self.curve.setVisible(True)
         self.progress.setRange(0, 0)
         self.progress.setFormat("preparing")
 
@@ -68,4 +72,5 @@ class TrainPanel(Panel):
         self.progress.setRange(0, state.n_epochs)
         self.progress.setValue(state.epoch)
         self.progress.setFormat(f"%v of %m · {state.seconds:.0f} s")
+        assert self.curve is not None
         self.curve.append(state.epoch, state.loss, state.labelled_accuracy)

@@ -1,0 +1,202 @@
+"""How quick the dock is: opening, recolouring the overlay, stalls of the event loop in training.
+
+Needs a display (or ``xvfb-run -a -s "-screen 0 1600x1000x24"``). ``--part`` runs one part; each
+part runs in a process of its own, so that none profits from what another has loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from _common import machine, table, write_json
+
+TARGETS = {
+    "open the dock, napari is up (s)": 1.0,
+    "recolour 1,000 particles, 2048x2048 (ms)": 30.0,
+    "recolour 60,000 particles, 2048x2048 (ms)": 30.0,
+    "stalls from Train to overlay, 99th percentile (ms)": 50.0,
+    "stalls from Train to overlay, longest (ms)": 250.0,
+}
+
+
+def spin(seconds: float) -> None:
+    """Let Qt work for a while."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        QApplication.processEvents()
+        time.sleep(0.001)
+
+
+def new_viewer() -> Any:
+    """Open napari and let it settle."""
+    import napari
+
+    viewer = napari.Viewer()
+    spin(1.0)
+    return viewer
+
+
+def open_dock(viewer: Any) -> Any:
+    """Open our dock; return the widget."""
+    return viewer.window.add_plugin_dock_widget("napari-ssrvae", "Particle classifier")[1]
+
+
+def opening() -> dict[str, float]:
+    """Time the dock's opening until it is painted, everything of ours unloaded before."""
+    from qtpy.QtWidgets import QApplication
+
+    viewer = new_viewer()
+    start = time.perf_counter()
+    dock = open_dock(viewer)
+    QApplication.processEvents()
+    seconds = time.perf_counter() - start
+    assert dock.isVisible()
+    return {"open the dock, napari is up (s)": seconds}
+
+
+def recolouring() -> dict[str, float]:
+    """Time from predictions to the overlay's new data, and to the picture, apart."""
+    from napari_ssrvae.library import Predictions
+
+    figures = {}
+    for n, side in ((1_000, 32), (60_000, 245)):
+        viewer = new_viewer()
+        dock = open_dock(viewer)
+        labels = grid_labels(n, side)
+        viewer.add_image(np.random.default_rng(0).random(labels.shape, dtype=np.float32))
+        spin(1.0)
+        key = dock.session.active_key
+        dock.session.set_particles(key, labels)
+        ids = dock.session.active.particle_ids
+        assert len(ids) == n
+        data, drawn = [], []
+        for run in range(8):
+            p = np.random.default_rng(run).dirichlet([1, 1], n)
+            p.sort(axis=1)
+            classes = np.random.default_rng(run).integers(1, 3, n)
+            zeros = np.zeros(n)
+            predictions = Predictions(
+                ids, classes, p, np.array([1, 2]), np.zeros((n, 2)), zeros, np.zeros((n, 2)), zeros
+            )
+            dock.session.micrographs[key].predictions = predictions
+            start = time.perf_counter()
+            dock.workbench.mirror.show_overlay(key)
+            data.append(time.perf_counter() - start)
+            viewer.screenshot(flash=False)
+            drawn.append(time.perf_counter() - start)
+            spin(0.2)
+        # The first run makes the layer; a recolouring is every later one.
+        figures[f"recolour {n:,} particles, 2048x2048 (ms)"] = 1e3 * float(np.median(data[1:]))
+        figures[f"  and drawn, {n:,} particles (ms)"] = 1e3 * float(np.median(drawn[1:]))
+        viewer.close()
+    return figures
+
+
+def grid_labels(n: int, side: int) -> np.ndarray:
+    """Return n square particles on a 2048x2048 grid."""
+    step = 2048 // side
+    yy, xx = np.mgrid[:2048, :2048]
+    cell = (yy // step) * side + xx // step
+    inside = (yy % step < step - 2) & (xx % step < step - 2)
+    inside &= (yy // step < side) & (xx // step < side) & (cell < n)
+    return np.where(inside, cell + 1, 0).astype(np.int32)
+
+
+def stalls() -> dict[str, float]:
+    """Beat every 10 ms from the click on Train until the overlay is on the screen."""
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtTest import QTest
+
+    from napari_ssrvae.datasets import simulated_micrograph
+    from napari_ssrvae.viewer.dock import TrainPanel
+
+    viewer = new_viewer()
+    dock = open_dock(viewer)
+    micrograph, labels, classes = simulated_micrograph(seed=0)
+    viewer.add_image(micrograph.image, name="simulated", scale=(10, 10), units=("nm", "nm"))
+    spin(1.0)
+    key = dock.session.active_key
+    dock.session.set_particles(key, labels)
+    while len(dock.session.classes) < 4:
+        dock.session.add_class()
+    hand: dict[int, int] = {}
+    for class_id in range(1, 5):
+        members = [p for p, c in dict(classes).items() if c == class_id]
+        hand.update(dict.fromkeys(members[:8], class_id))
+    dock.session.label(key, hand)
+    dock.warming.join()  # a person takes longer to label than this takes
+    spin(2.0)
+    beats: list[float] = []
+    timer = QTimer(interval=10)
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    epochs: list[Any] = []
+    dock.workbench.epoch.connect(epochs.append)
+    timer.start()
+    spin(0.1)
+    start = time.perf_counter()
+    QTest.mouseClick(dock.panels[TrainPanel].train, Qt.MouseButton.LeftButton)
+    while dock.session.active.predictions is None:
+        spin(0.1)
+    spin(1.0)
+    seconds = time.perf_counter() - start
+    timer.stop()
+    gaps = 1e3 * np.diff([b for b in beats if b >= start])
+    return {
+        "stalls from Train to overlay, 99th percentile (ms)": float(np.percentile(gaps, 99)),
+        "stalls from Train to overlay, longest (ms)": float(gaps.max()),
+        "  from the click on Train to the overlay (s)": seconds,
+        "  epochs": float(len(epochs)),
+    }
+
+
+PARTS = {"opening": (opening, 5), "recolouring": (recolouring, 1), "stalls": (stalls, 3)}
+
+
+def main() -> int:
+    """Run all parts, each in a fresh process, and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=PARTS, help="run one part here and print JSON")
+    part = parser.parse_args().part
+    if part is not None:
+        print("RESULT", json.dumps(PARTS[part][0]()))
+        return 0
+    runs: dict[str, list[float]] = {}
+    for name, (_, repeats) in PARTS.items():
+        for _ in range(repeats):
+            output = subprocess.run(
+                [sys.executable, __file__, "--part", name],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            if output.returncode or "RESULT" not in output.stdout:
+                print(output.stdout, output.stderr, sep="\n")
+                return 1
+            for key, value in json.loads(output.stdout.split("RESULT")[1]).items():
+                runs.setdefault(key, []).append(value)
+    rows = [
+        {
+            "what": key,
+            "median": f"{np.median(values):.3g}",
+            "runs": ", ".join(f"{v:.3g}" for v in values),
+            "target": TARGETS.get(key, ""),
+        }
+        for key, values in runs.items()
+    ]
+    print(table(rows))
+    write_json("viewer_speed", {"machine": machine(), "runs": runs, "targets": TARGETS})
+    missed = [k for k, t in TARGETS.items() if np.median(runs[k]) > t]
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""How particles are found, as settings: apart from the finding, which takes long to load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from napari_ssrvae.errors import InputError
+
+METHODS = ("auto", "otsu", "li", "triangle", "local")
+"""``auto`` tries many thresholds and keeps the best; the others are one threshold each."""
+
+POLARITIES = ("auto", "bright", "dark")
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """How particles are found; the same settings find the same particles again.
+
+    Attributes
+    ----------
+    method
+        One of `METHODS`.
+    smoothing
+        Standard deviation of the Gaussian that is applied first, px.
+    min_area
+        Smallest particle, px²; None decides from the picture.
+    split_touching
+        Whether particles that touch are taken apart; if not, a clump is one object.
+    exclude_border
+        Whether particles that touch the edge of the image are left out.
+    polarity
+        ``"bright"`` or ``"dark"`` particles, or ``"auto"``.
+    """
+
+    method: str = "auto"
+    smoothing: float = 1.0
+    min_area: float | None = None
+    split_touching: bool = False
+    exclude_border: bool = True
+    polarity: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("method", self.method, METHODS),
+            ("polarity", self.polarity, POLARITIES),
+        ):
+            if value not in allowed:
+                raise InputError(f"There is no {name} {value!r}; use one of {', '.join(allowed)}.")
+        if not _is_number(self.smoothing) or not 0 <= self.smoothing <= 100:
+            raise InputError(
+                f"A smoothing of {self.smoothing!r} cannot be used; give 0 to 100 pixels."
+            )
+        if self.min_area is not None and (not _is_number(self.min_area) or self.min_area < 0):
+            raise InputError(
+                f"A smallest area of {self.min_area!r} cannot be used; give px² or None."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that `from_dict` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SegmentationSettings:
+        """Make settings of a dictionary, refusing names and values that make no sense."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise InputError(f"Segmentation settings do not have {', '.join(sorted(unknown))}.")
+        return cls(**values)
+
+    def scaled(self, factor: float) -> SegmentationSettings:
+        """Return the settings for an image with this many times as many pixels per length.
+
+        Parameters
+        ----------
+        factor
+            Old nm per pixel divided by new nm per pixel: lengths are multiplied by it, areas by
+            its square.
+        """
+        if not np.isfinite(factor) or factor <= 0:
+            raise InputError(f"Settings cannot be scaled by {factor}; give a positive number.")
+        area = None if self.min_area is None else float(self.min_area * factor**2)
+        return replace(self, smoothing=float(self.smoothing * factor), min_area=area)
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, (int, float, np.integer, np.floating))
+        and not isinstance(value, bool)
+        and bool(np.isfinite(value))
+    )
