@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def few_labels(labelled: int, unlabelled: int, seed: int = 0, **options: float) -> Data:
+def make_few_labels(labelled: int, unlabelled: int, seed: int = 0, **options: float) -> Data:
     """Upright labelled cards and turned unlabelled ones (per class)."""
     upright, classes, _ = cards(labelled, 4, max_shift=0, seed=seed)
     turned, hidden, _ = cards(unlabelled, 180, seed=seed + 1, **options)
@@ -41,8 +41,13 @@ def few_labels(labelled: int, unlabelled: int, seed: int = 0, **options: float) 
 
 
 @pytest.fixture(scope="session")
+def few_labels() -> Callable[..., Data]:
+    return make_few_labels
+
+
+@pytest.fixture(scope="session")
 def data() -> Data:
-    return few_labels(5, 30)
+    return make_few_labels(5, 30)
 
 
 @pytest.fixture(scope="session")

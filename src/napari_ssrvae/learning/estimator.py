@@ -85,11 +85,11 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         epochs: int | None = None,
         steps_per_epoch: int = 10,
-        batch_size: int = 64,
+        batch_size: int = 48,
         labelled_batch_size: int = 32,
         learning_rate: float = 2e-3,
         classification_weight: float = 30.0,
-        kl_weight: float = 1.0,
+        kl_weight: float = 0.3,
     ) -> None:
         self.latent_dim = latent_dim
         self.invariances = invariances
@@ -235,7 +235,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             decoder=self.decoder,
             size=normalisation.size,
             background=normalisation.background,
-            classifier_size=min(normalisation.size, 32),
+            classifier_size=min(normalisation.size, 48),
         )
         with in_own_randomness(seed):
             module = PosedVAE(architecture)
@@ -251,7 +251,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return module
 
     def _settings(self, n: int, *, resumed: bool, seconds: float | None) -> TrainingSettings:
-        steps = int(np.clip(250 + n / 5, 250, 600))
+        steps = int(np.clip(240 + n / 8, 250, 500))
         epochs = self.epochs or -(-steps // self.steps_per_epoch)
         if resumed and not self.epochs:
             epochs = -(-epochs // 2)
@@ -263,7 +263,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             learning_rate=self.learning_rate * (0.5 if resumed else 1),
             weights=Weights(kl=self.kl_weight, classification=self.classification_weight),
             ramp=0.0 if resumed else 1 / 3,
-            warm_up=0.1 if resumed else 0.35,
+            warm_up=0.1 if resumed else 0.4,
             max_seconds=seconds,
         )
 

@@ -49,7 +49,7 @@ class Architecture:
     decoder: str
     size: int
     background: float
-    classifier_size: int = 32
+    classifier_size: int = 48
     decoder_size: int = 24
 
     @property
@@ -62,9 +62,9 @@ class Architecture:
 class Weights:
     """How strongly each part of the loss counts in one step."""
 
-    kl: float = 1.0
+    kl: float = 0.3
     classification: float = 30.0
-    pose: float = 5.0
+    pose: float = 20.0
     elbo: bool = True
     class_entropy: float = 1.0
     class_gradient: float = 1.0

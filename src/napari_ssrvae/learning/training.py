@@ -30,6 +30,7 @@ from .pose import centred, sampling_grid, warp
 from .preprocessing import Normalisation
 
 PYRO_LOCK = threading.RLock()
+ANCHOR_SHEAR = 0.2  # a pose must also be told of particles that are not quite the anchor's shape
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class TrainingSettings:
     learning_rate: float
     weights: Weights = field(default_factory=Weights)
     ramp: float = 1 / 3
-    warm_up: float = 0.35
+    warm_up: float = 0.4
     scale_augmentation: float = 0.15
     averaging: float = 0.98
     max_seconds: float | None = None
@@ -113,17 +114,21 @@ class JointAdam(pyro.optim.PyroOptim):  # type: ignore[misc]
             for name, value in values.items()
         }
 
+    @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`; left out for parameters whose shape has changed since."""
         for number, parameter in enumerate(self.parameters):
-            moments = {
-                name: state[f"{number}.{name}"].to(parameter.device)
-                for name in ("exp_avg", "exp_avg_sq", "step")
-                if f"{number}.{name}" in state
-            }
-            if len(moments) == 3 and moments["exp_avg"].shape == parameter.shape:
-                moments["step"] = moments["step"].cpu()
-                self.adam.state[parameter] = {k: v.clone() for k, v in moments.items()}
+            names = [f"{number}.{name}" for name in ("exp_avg", "exp_avg_sq", "step")]
+            if not all(name in state for name in names):
+                continue
+            mean, square, step = (state[name] for name in names)
+            if mean.shape == parameter.shape:
+                # In the parameter's own memory layout: the fused step walks through both alike.
+                self.adam.state[parameter] = {
+                    "exp_avg": torch.empty_like(parameter).copy_(mean).detach(),
+                    "exp_avg_sq": torch.empty_like(parameter).copy_(square).detach(),
+                    "step": step.clone().to(parameter.device),
+                }
 
     def __call__(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Step along the gradients that the loss left, unless they are not finite."""
@@ -234,14 +239,20 @@ class Trainer:
         each = -(-self.settings.labelled_batch_size // len(classes))
         return np.concatenate([self.numbers.choice(rows, each) for rows in classes])
 
-    def _posed(self, images: Tensor, y: Tensor) -> Posed:
-        """Pose images anew from the model's own prior: their labels stay true."""
+    def _posed(self, images: Tensor, y: Tensor, shear: float = 0.0) -> Posed:
+        """Pose images anew from the model's own prior: their labels stay true.
+
+        With `shear`, their outline is sheared first by up to this much.
+        """
         n, a = len(images), self.module.architecture
         limit = self.settings.scale_augmentation
         angle = self._uniform(n, math.pi if "rotation" in a.invariances else 0.0)
         shift = self._uniform((n, 2), 0.1 if "translation" in a.invariances else 0.0)
         scale = torch.exp(self._uniform(n, limit))
         grid = sampling_grid(angle, shift, scale, images.shape[-1])
+        if shear:
+            sheared = grid[..., 0] + self._uniform(n, shear)[:, None, None] * grid[..., 1]
+            grid = torch.stack([sheared, grid[..., 1]], dim=-1)
         return Posed(warp(images, grid, a.background), y, angle, shift)
 
     def _uniform(self, shape: int | tuple[int, ...], limit: float) -> Tensor:
@@ -259,7 +270,7 @@ class Trainer:
             labelled = self._posed(labelled, y).images
         n_anchors = max(16, len(self.anchors)) if weights.elbo else 48
         which = torch.arange(n_anchors) % len(self.anchors)
-        anchors = self._posed(self.anchors[which], which.to(self.device))
+        anchors = self._posed(self.anchors[which], which.to(self.device), ANCHOR_SHEAR)
         return Batch(x, labelled, y, anchors, weights)
 
     # ------------------------------------------------------------------ steps
