@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 
 from napari_ssrvae.datasets.simulation import SIMULATED_CLASSES, simulated_micrograph
+from napari_ssrvae.imaging import SegmentationSettings, segment_with
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.particles import Particles, extract_particles
-from napari_ssrvae.imaging import SegmentationSettings, segment_with
 from napari_ssrvae.label_tables import match_truth
 from napari_ssrvae.learning.estimator import SSRVAE
 from napari_ssrvae.library.classes import ParticleClass, default_color

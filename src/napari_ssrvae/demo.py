@@ -20,7 +20,8 @@ from napari_ssrvae.errors import InputError, WriteError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.particles import PatchSettings
 from napari_ssrvae.imaging.reading import read_micrograph
-from napari_ssrvae.imaging.segmentation import SegmentationSettings, segment_with
+from napari_ssrvae.imaging.segmentation import segment_with
+from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.label_tables import match_truth, read_label_table
 from napari_ssrvae.library.classes import ParticleClass, default_color
 from napari_ssrvae.library.held_back import HeldBack, few_per_class, hold_back
