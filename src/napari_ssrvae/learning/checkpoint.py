@@ -86,7 +86,7 @@ def load_model(folder: Path) -> tuple[dict[str, Any], TrainedState]:
             module=module.requires_grad_(False).eval(),
             normalisation=Normalisation(**about["normalisation"]),
             classes=np.array(about["classes"], np.int64),
-            history=pd.DataFrame(history["data"], columns=history["columns"]),
+            history=_history(history["data"], history["columns"]),
             optimiser=optimiser,
             seed=int(about["seed"]),
         )
@@ -128,6 +128,13 @@ def load_classifier(
         return encoder.requires_grad_(False).eval(), normalisation, classes, int(about["n_turns"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _damaged(folder) from error
+
+
+def _history(rows: list[list[float | None]], columns: list[str]) -> pd.DataFrame:
+    """Rebuild the history: JSON has no NaN and no difference of 1 and 1.0."""
+    table = pd.DataFrame(rows, columns=columns)
+    counts = ("epoch", "n_epochs")
+    return table.astype({name: "int64" if name in counts else "float64" for name in columns})
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -251,7 +251,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return module
 
     def _settings(self, n: int, *, resumed: bool, seconds: float | None) -> TrainingSettings:
-        steps = int(np.clip(240 + n / 8, 250, 500))
+        steps = int(np.clip(160 + 0.4 * n, 180, 500))
         epochs = self.epochs or -(-steps // self.steps_per_epoch)
         if resumed and not self.epochs:
             epochs = -(-epochs // 2)
@@ -263,7 +263,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             learning_rate=self.learning_rate * (0.5 if resumed else 1),
             weights=Weights(kl=self.kl_weight, classification=self.classification_weight),
             ramp=0.0 if resumed else 1 / 3,
-            warm_up=0.1 if resumed else 0.4,
+            warm_up=0.0 if resumed else 0.4,
             max_seconds=seconds,
         )
 

@@ -25,6 +25,7 @@ from .pose import QUARTER, sampling_grid, turn_vectors, turned_back
 
 SHIFT_PRIOR = 0.1  # fraction of the frame: the paper's dx_prior
 LOG_SCALE_PRIOR = 0.15
+TURN_WEIGHT = 10.0
 # Checking the arguments of every distribution would take a tenth of each step.
 Bernoulli = partial(dist.Bernoulli, validate_args=False)
 Categorical = partial(dist.Categorical, validate_args=False)
@@ -64,7 +65,7 @@ class Weights:
 
     kl: float = 0.3
     classification: float = 30.0
-    pose: float = 20.0
+    pose: float = 10.0
     elbo: bool = True
     class_entropy: float = 1.0
     class_gradient: float = 1.0
@@ -255,15 +256,22 @@ class PosedVAE(nn.Module):
         q = parameters.at(turn, y, row)
         weight = batch.weights.pose / len(images)
         used = self.architecture.invariances
-        with poutine.scale(scale=weight), pyro.plate("anchors", len(images)):
-            if "rotation" in used:
-                logits = parameters.turn[:, y, row].T
-                pyro.sample("anchor.turn", Categorical(logits=logits), obs=turn)
-                residual = Normal(q.residual, q.residual_sd)
-                pyro.sample("anchor.residual", residual, obs=angle - quarters * QUARTER)
-            if "translation" in used:
-                where = Normal(q.shift, q.shift_sd).to_event(1)
-                pyro.sample("anchor.shift", where, obs=shift)
+        known: dict[str, tuple[dist.TorchDistribution, Tensor, float]] = {}
+        if "rotation" in used:
+            # Else the precise residuals, of many nats, drown which turn it was.
+            logits = parameters.turn[:, y, row].T
+            known["turn"] = Categorical(logits=logits), turn, TURN_WEIGHT
+            residual = Normal(q.residual, q.residual_sd)
+            known["residual"] = residual, angle - quarters * QUARTER, 1.0
+        if "translation" in used:
+            known["shift"] = Normal(q.shift, q.shift_sd).to_event(1), shift, 1.0
+        loss = images.new_zeros(())
+        with pyro.plate("anchors", len(images)):
+            for name, (belief, value, share) in known.items():
+                loss = loss - weight * share * belief.log_prob(value).detach().sum()
+                with poutine.scale(scale=weight * share):
+                    pyro.sample(f"anchor.{name}", belief, obs=value)
+        batch.record["pose_loss"] = loss
 
     def _generate(self, part: str, x: Tensor, y: Tensor | None, weights: Weights) -> None:
         a, n = self.architecture, len(x)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +21,7 @@ import pyro.optim
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from napari_ssrvae.errors import TrainingError
 
@@ -36,6 +36,9 @@ ANCHOR_SHEAR = 0.2  # a pose must also be told of particles that are not quite t
 @dataclass(frozen=True)
 class EpochState:
     """What one epoch brought; losses are means over its steps, an image.
+
+    `loss` is all that is minimised, classes and poses included; `elbo` is NaN as long as only these
+    are trained.
 
     `labelled_accuracy` and `confidence` come from the averaged weights, on the labelled images as
     they are and on a sample of the unlabelled ones; NaN where there are no labels.
@@ -185,8 +188,7 @@ class Trainer:
                 max_plate_nesting=1, strict_enumeration_warning=False
             ).differentiable_loss,
         )
-        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))  # type: ignore[no-untyped-call]
-
+        self.average = AveragedModel(module, multi_avg_fn=_averaging(settings.averaging))
         self.best: PosedVAE | None = None
         self.unlabelled = np.arange(len(data.y))
         self.by_class = [np.flatnonzero(data.y == k) for k in range(data.y.max(initial=-1) + 1)]
@@ -275,8 +277,8 @@ class Trainer:
 
     # ------------------------------------------------------------------ steps
 
-    def _step(self, done: float) -> tuple[float, float]:
-        """One SVI step at a share of the run; returns loss and classification loss."""
+    def _step(self, done: float) -> tuple[float, float, float]:
+        """Take one SVI step at a share of the run; returns loss, ELBO, classification loss."""
         s = self.settings
         ramp = min(1.0, 0.01 + (max(0.0, done - s.warm_up) / s.ramp)) if s.ramp else 1.0
         weights = replace(
@@ -296,18 +298,21 @@ class Trainer:
             loss = float(self.svi.step(batch))
             self.noise = torch.get_rng_state()
         self.average.update_parameters(self.module)
-        record = batch.record.get("classification_loss")
-        return loss, float("nan") if record is None else float(record)
+        nothing = torch.tensor(math.nan)
+        classification = float(batch.record.get("classification_loss", nothing))
+        rest = s.weights.classification * np.nan_to_num(classification)
+        elbo = -(loss - rest - float(batch.record["pose_loss"])) if weights.elbo else math.nan
+        return loss, elbo, classification
 
     def epochs(self) -> Iterator[EpochState]:
         """Train; yields after every epoch. Torch's errors come out as `TrainingError`."""
         s, self._started = self.settings, time.perf_counter()
         for epoch in range(1, s.n_epochs + 1):
-            losses = np.empty((s.steps_per_epoch, 2))
+            losses = np.empty((s.steps_per_epoch, 3))
             try:
                 for i in range(s.steps_per_epoch):
                     losses[i] = self._step(self._done(epoch - 1 + i / s.steps_per_epoch))
-                loss, classification = losses.mean(axis=0)
+                loss, elbo, classification = losses.mean(axis=0)
                 if not math.isfinite(loss):
                     raise DivergedError(epoch)
                 self._keep(float(loss), self._done(epoch))
@@ -319,7 +324,7 @@ class Trainer:
                 n_epochs=s.n_epochs,
                 seconds=time.perf_counter() - self._started,
                 loss=float(loss),
-                elbo=-float(loss - s.weights.classification * np.nan_to_num(classification)),
+                elbo=float(elbo),
                 classification_loss=float(classification),
                 labelled_accuracy=accuracy,
                 confidence=confidence,
@@ -356,6 +361,18 @@ class Trainer:
             sample = self.unlabelled[:: max(1, len(self.unlabelled) // 64)][:64]
             sure = encoder(self.data.batch(sample, self.device)).softmax(1).amax(1).mean()
         return float((right == self.data.y[rows]).mean()), float(sure)
+
+
+def _averaging(longest: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
+    """Exponential averaging that is short at first: the weights of the start are soon forgotten."""
+
+    @torch.no_grad()
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
+        kept = min(longest, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averaged, current, strict=True):
+            mean.lerp_(value, 1 - kept)
+
+    return update
 
 
 @contextmanager
