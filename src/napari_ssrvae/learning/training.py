@@ -29,6 +29,8 @@ from .model import Batch, Posed, PosedVAE, Weights
 from .pose import centred, sampling_grid, warp
 from .preprocessing import Normalisation
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 PYRO_LOCK = threading.RLock()
 ANCHOR_SHEAR = 0.2  # a pose must also be told of particles that are not quite the anchor's shape
 
@@ -363,11 +365,11 @@ class Trainer:
         return float((right == self.data.y[rows]).mean()), float(sure)
 
 
-def _averaging(longest: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
+def _averaging(longest: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """Exponential averaging that is short at first: the weights of the start are soon forgotten."""
 
     @torch.no_grad()
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
         kept = min(longest, (1 + int(count)) / (10 + int(count)))
         for mean, value in zip(averaged, current, strict=True):
             mean.lerp_(value, 1 - kept)
