@@ -13,7 +13,7 @@ import numpy as np
 
 from _common import table, write_json
 from napari_ssrvae import SSRVAE
-from napari_ssrvae.datasets.cards import cards
+from napari_ssrvae.datasets import cards
 
 ANGLES = (4, 60, 120, 180)
 SYMMETRY = {0: 1, 1: 1, 2: 1, 3: 2}  # a diamond looks the same after half a turn

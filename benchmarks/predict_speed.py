@@ -10,7 +10,7 @@ import numpy as np
 
 from _common import table, write_json
 from napari_ssrvae import SSRVAE
-from napari_ssrvae.datasets.cards import cards
+from napari_ssrvae.datasets import cards
 
 
 def patches_a_second(job: Callable[[np.ndarray], object], X: np.ndarray, repeats: int = 3) -> float:

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 import numpy as np
+
 from _common import machine, table, write_json
 
 TARGETS = {

@@ -11,9 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """Folder with the real micrographs, beside the checkout or named by SSRVAE_REALDATA."""
-    folder = Path(
-        os.environ.get("SSRVAE_REALDATA", Path(__file__).parents[2] / "shared" / "data")
-    )
+    folder = Path(os.environ.get("SSRVAE_REALDATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (folder / "sem").is_dir():
         pytest.skip(f"no real micrographs at {folder}")
     return folder

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_ssrvae import SSRVAE
-from napari_ssrvae.datasets.cards import cards
+from napari_ssrvae.datasets import cards
 
 
 class Data(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_ssrvae import SSRVAE
-from napari_ssrvae.datasets.cards import cards
+from napari_ssrvae.datasets import cards
 from napari_ssrvae.errors import InputError, NotFittedError, TrainingError
 
 QUICK = {"epochs": 3, "steps_per_epoch": 2, "batch_size": 16, "labelled_batch_size": 8}

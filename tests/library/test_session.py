@@ -30,7 +30,14 @@ def predictions(classes: tuple[int, ...] = (1, 2, 2)) -> Predictions:
     p = np.array([[0.9, 0.1] if c == 1 else [0.2, 0.8] for c in classes])
     zeros = np.zeros(3)
     return Predictions(
-        ids, np.array(classes), p, np.array([1, 2]), np.zeros((3, 2)), zeros, np.zeros((3, 2)), zeros
+        ids,
+        np.array(classes),
+        p,
+        np.array([1, 2]),
+        np.zeros((3, 2)),
+        zeros,
+        np.zeros((3, 2)),
+        zeros,
     )
 
 

@@ -5,7 +5,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "cards": ["CARD_CLASSES", "cards"],
+        "card_suits": ["CARD_CLASSES", "cards"],
         "simulation": ["SIMULATED_CLASSES", "simulated_micrograph"],
     },
 )

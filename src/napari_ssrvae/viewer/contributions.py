@@ -45,8 +45,8 @@ def write_table(path: str, layers: list[LayerData]) -> list[str]:
     With the micrograph's image layer selected too, the table has the mean intensities; with a
     scale in nm it has the sizes in nm.
     """
+    from napari_ssrvae.imaging import length_in_nm
     from napari_ssrvae.imaging.shape import measure_shapes
-    from napari_ssrvae.imaging.units import length_in_nm
 
     labels = next((layer for layer in layers if layer[2] == "labels"), None)
     image = next((layer for layer in layers if layer[2] == "image"), None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.guide import next_step
@@ -175,12 +175,19 @@ class ParticleClassifier(QWidget):
             from napari_ssrvae.viewer.views_dock import ParticleViews
 
             self.views = ParticleViews(self.workbench)
+            self._take_the_corner()
             self._views_dock = self.viewer.window.add_dock_widget(
                 self.views, name="Particle views", area="bottom"
             )
             self.views.destroyed.connect(self._forget_views)
-        else:
+        elif self._views_dock is not None:
             self._views_dock.show()
+
+    def _take_the_corner(self) -> None:
+        """Let the dock keep its height beside the views: the steps are read from top to bottom."""
+        window = self.window()
+        if isinstance(window, QMainWindow):
+            window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
     def _forget_views(self, *_: object) -> None:
         self.views = self._views_dock = None

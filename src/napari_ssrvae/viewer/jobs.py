@@ -172,7 +172,12 @@ class Jobs(QObject):
                 job.worker.done.wait(seconds)
 
     def _on_yield(self, job: Job, value: Any) -> None:
-        if self._current.get(job.kind) is job and job.on_yield is not None:
+        if self._current.get(job.kind) is not job:
+            return
+        if (n_epochs := getattr(value, "n_epochs", None)) and job.worker is not None:
+            job.worker.pbar.total = n_epochs  # napari's activity dock counts epochs too
+            job.worker.pbar.update(value.epoch - job.worker.pbar.n)
+        if job.on_yield is not None:
             job.on_yield(value)
 
     def _on_returned(self, job: Job, value: Any) -> None:

@@ -7,6 +7,7 @@ middle of the main window.
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QMainWindow, QWidget
 
@@ -41,7 +42,16 @@ class CanvasLegend(ClassLegend):
             self.set_rows(
                 [LegendRow(c.name, c.color, hand[c.id], counts[c.id]) for c in self.session.classes]
             )
-            self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Grow out of the corner."""
+        super().resizeEvent(event)
+        self._place()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Take the size that the styled text needs, which is known only now."""
+        super().showEvent(event)
+        self.adjustSize()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Stay in the corner when the canvas changes its size."""

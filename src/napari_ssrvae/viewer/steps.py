@@ -6,8 +6,10 @@ progress is told.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,12 +56,25 @@ class Trained:
     class_images: Mapping[int, NDArray[np.float32]]
 
 
+@contextmanager
+def leaving_a_core() -> Iterator[None]:
+    """Let torch use all cores but one in this thread, so that the window stays alive."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def find(
     micrograph: Micrograph, settings: SegmentationSettings
 ) -> Generator[None, None, NDArray[np.int32]]:
     """Segment one micrograph."""
     yield
-    from napari_ssrvae.imaging import segment_with
+    from napari_ssrvae.imaging.segmentation import segment_with
 
     return segment_with(micrograph, settings)
 
@@ -96,9 +111,10 @@ def train(
         max_seconds=max_seconds,
         stop=stop.is_set,
     )
-    workflow = yield from training
-    predictions = yield from classify(workflow, micrographs)
-    images = class_images(workflow)
+    with leaving_a_core():
+        workflow = yield from training
+        predictions = yield from classify(workflow, micrographs)
+        images = class_images(workflow)
     return Trained(workflow, predictions, images)
 
 
@@ -124,7 +140,8 @@ def find_and_classify(
     labels = workflow.segment(micrograph)
     yield None
     frozen = FrozenMicrograph(key, micrograph, labels, {})
-    predictions = yield from classify(workflow, [frozen])
+    with leaving_a_core():
+        predictions = yield from classify(workflow, [frozen])
     return labels, predictions[key]
 
 

@@ -1,6 +1,5 @@
 """Tens of thousands of points as one pyqtgraph item that can be set anew at every epoch."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from typing import Any

@@ -1,6 +1,5 @@
 """The learned class images: what the model takes each class to look like."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,6 +1,5 @@
 """Colours between "#rrggbb" strings, `QColor` and arrays, and the theme that a widget follows."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from typing import NamedTuple

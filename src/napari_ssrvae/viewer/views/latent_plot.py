@@ -1,6 +1,5 @@
 """The latent plot: one point a particle, where the model has put it."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from collections.abc import Sequence

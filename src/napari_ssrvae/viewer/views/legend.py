@@ -1,6 +1,5 @@
 """The legend: colour, name, and how many particles carry a class by hand and by prediction."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 from collections.abc import Sequence

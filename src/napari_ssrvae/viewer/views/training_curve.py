@@ -1,6 +1,5 @@
 """A small live plot of a training: the loss, and how well the labelled particles are told apart."""
 
-# mypy: allow-subclassing-any
 from __future__ import annotations
 
 import math
