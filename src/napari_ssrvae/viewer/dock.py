@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.calm import calm_spinner
 from napari_ssrvae.viewer.guide import next_step
 from napari_ssrvae.viewer.legend import CanvasLegend, canvas_of
 from napari_ssrvae.viewer.panels.base import Panel, note
@@ -72,6 +73,7 @@ class ParticleClassifier(QWidget):
 
     def _warm_up(self) -> None:
         self.warming = warm_up()
+        calm_spinner(self.window())
 
     # -- building --------------------------------------------------------------------------
     def _build(self) -> None:

@@ -130,16 +130,22 @@ class LayerMirror(QObject):
             if group.particles is None:
                 group.own_particles = True
                 group.particles = self._add_labels(
-                    group, state.labels.copy(), "particles", opacity=0.9
-                )
-                group.particles.contour = 1
-                group.particles.colormap = DirectLabelColormap(
-                    color_dict={None: PARTICLE_COLOR, 0: "transparent"}
+                    group,
+                    state.labels.copy(),
+                    "particles",
+                    opacity=0.9,
+                    contour=1,
+                    colormap=DirectLabelColormap(
+                        color_dict={None: PARTICLE_COLOR, 0: "transparent"}
+                    ),
                 )
                 group.particles.events.paint.connect(self._on_particles_painted)
             elif not np.array_equal(group.particles.data, state.labels):
                 group.particles.data = state.labels.copy()
         self._show_hand_labels(key)
+        # Empty until there are predictions: making a layer takes napari a fifth of a second, which
+        # nobody notices here, and everybody would at the end of the training.
+        self.show_overlay(key)
 
     def _on_hand_labels(self, key: int, changed: frozenset[int]) -> None:
         group, state = self.groups.get(key), self.session.micrographs[key]
@@ -164,10 +170,10 @@ class LayerMirror(QObject):
         with self._quietly():
             if group.hand is None:
                 data = look_up(state.labels, ids, values)
-                group.hand = self._add_labels(group, data, "hand labels", opacity=1.0)
-                group.hand.contour = 3
+                group.hand = self._add_labels(
+                    group, data, "hand labels", contour=3, colormap=self._class_colormap()
+                )
                 group.hand.events.paint.connect(self._on_hand_painted)
-                group.hand.colormap = self._class_colormap()
             else:
                 self._show_values(group.hand, state.labels, ids, values)
 
@@ -178,23 +184,27 @@ class LayerMirror(QObject):
     def show_overlay(self, key: int) -> None:
         """Colour the particles of a micrograph by what the session says of them now."""
         group, state = self.groups[key], self.session.micrographs[key]
-        if state.labels is None or state.predictions is None:
-            if group.overlay is not None:
-                self._remove(group.overlay)
+        if state.labels is None:
             return
         ids, values = self._overlay_values(state)
         with self._quietly():
             if group.overlay is None:
-                data = look_up(state.labels, ids, values)
-                group.overlay = self._add_labels(group, data, "predicted classes", opacity=0.45)
-                group.overlay.colormap = self._overlay_colormap()
-                self._order(group)
+                # Under the outlines, so that the rings of the hand labels stay visible on it.
+                group.overlay = self._add_labels(
+                    group,
+                    look_up(state.labels, ids, values),
+                    "predicted classes",
+                    opacity=0.45,
+                    colormap=self._overlay_colormap(),
+                    lowest=True,
+                )
             else:
                 self._show_values(group.overlay, state.labels, ids, values)
 
     def _overlay_values(self, state: MicrographState) -> tuple[Any, Any]:
         """Return particle ids and what the overlay shows of them: class, or confidence step."""
-        assert state.predictions is not None
+        if state.predictions is None:
+            return (), ()
         ids = state.predictions.particle_ids
         if self.overlay_mode == "confidence":
             steps = np.ceil(state.predictions.confidence * CONFIDENCE_STEPS)
@@ -350,13 +360,31 @@ class LayerMirror(QObject):
         return self._outline
 
     # -- layers ----------------------------------------------------------------------------
-    def _add_labels(self, group: LayerGroup, data: Any, what: str, opacity: float) -> Labels:
-        layer = Labels(data, name=f"{group.image.name} {what}", opacity=opacity)
+    def _add_labels(
+        self,
+        group: LayerGroup,
+        data: Any,
+        what: str,
+        *,
+        colormap: DirectLabelColormap,
+        opacity: float = 1.0,
+        contour: int = 0,
+        lowest: bool = False,
+    ) -> Labels:
+        layer = Labels(
+            data,
+            name=f"{group.image.name} {what}",
+            opacity=opacity,
+            colormap=colormap,
+            visible=group is self.groups.get(self.session.active_key or -1),
+        )
+        layer.contour = contour
         layer.selected_label = 0
         self._place(layer, group.image)
-        layer.visible = group is self.groups.get(self.session.active_key or -1)
+        layers = self.viewer.layers
+        above_image = lowest and group.image in layers
         with self._keeping_active_layer():
-            self.viewer.add_layer(layer)
+            layers.insert(layers.index(group.image) + 1 if above_image else len(layers), layer)
         return layer
 
     @staticmethod
@@ -375,12 +403,6 @@ class LayerMirror(QObject):
             if group.image is event.source:
                 for layer in group.ours():
                     self._place(layer, group.image)
-
-    def _order(self, group: LayerGroup) -> None:
-        """Put the overlay under the outlines, so that hand-label rings stay visible on it."""
-        layers = self.viewer.layers
-        if group.overlay in layers and group.image in layers:
-            layers.move(layers.index(group.overlay), layers.index(group.image) + 1)
 
     @staticmethod
     def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:
@@ -430,8 +452,6 @@ class LayerMirror(QObject):
         state = self.session.micrographs[key]
         if state.labels is not None:
             self._on_particles(key)
-        if state.predictions is not None:
-            self.show_overlay(key)
 
     def detach(self, key: int) -> None:
         """Let go of a micrograph: its layers of ours go with it."""

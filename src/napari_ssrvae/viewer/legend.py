@@ -7,7 +7,7 @@ middle of the main window.
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtGui import QResizeEvent, QShowEvent
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QMainWindow, QWidget
 
@@ -37,21 +37,23 @@ class CanvasLegend(ClassLegend):
     def refresh(self) -> None:
         """Show the classes and counts once there are predictions."""
         counts, hand = self.session.predicted_counts(), self.session.hand_counts()
-        self.setVisible(bool(counts))
         if counts:
             self.set_rows(
                 [LegendRow(c.name, c.color, hand[c.id], counts[c.id]) for c in self.session.classes]
             )
+        self.setVisible(bool(counts))
+
+    def event(self, event: QEvent) -> bool:
+        """Take the size that the rows need once Qt has laid them out."""
+        done = bool(super().event(event))
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.adjustSize()
+        return done
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Grow out of the corner."""
         super().resizeEvent(event)
         self._place()
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Take the size that the styled text needs, which is known only now."""
-        super().showEvent(event)
-        self.adjustSize()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Stay in the corner when the canvas changes its size."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
 from napari_ssrvae.imaging import SegmentationSettings
@@ -24,6 +24,10 @@ from napari_ssrvae.viewer.restoring import restore_library
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+
+# How long after the overlay the views open by themselves.
+VIEWS_MS = 100
 
 
 @dataclass
@@ -250,7 +254,8 @@ class Workbench(QObject):
             if state is not None and state.labels is trained_on[key]:
                 self.session.set_predictions(key, predictions)
         self.class_images_changed.emit()
-        self.views_wanted.emit()
+        # The overlay first: opening the views takes a moment of its own.
+        QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
 
     # -- classification --------------------------------------------------------------------
     def set_armed(self, armed: bool) -> None:

@@ -59,19 +59,24 @@ class TrainPanel(Panel):
         self.remark.setVisible(bool(self.remark.text()))
 
     def _on_started(self) -> None:
-        if self.curve is None:  # made late: pyqtgraph would make the dock slow to open
-            from napari_ssrvae.viewer.views import TrainingCurve
-
-            self.curve = TrainingCurve()
-            self.body.insertWidget(self.body.indexOf(self.progress) + 1, self.curve)
-        self.curve.clear()
-        self.progress.setRange(0, 0)
+        if self.curve is not None:
+            self.curve.clear()
+        self.progress.setRange(0, 1)
+        self.progress.setValue(0)
         self.progress.setFormat("preparing")
 
     def _on_epoch(self, state: Any) -> None:
         self.progress.setRange(0, state.n_epochs)
         self.progress.setValue(state.epoch)
         self.progress.setFormat(f"%v of %m · {state.seconds:.0f} s")
-        assert self.curve is not None
         # The total loss jumps when the ELBO joins in; this one falls from start to end.
-        self.curve.append(state.epoch, state.classification_loss, state.labelled_accuracy)
+        self._curve().append(state.epoch, state.classification_loss, state.labelled_accuracy)
+
+    def _curve(self) -> TrainingCurve:
+        """Return the curve, made when it is first needed: pyqtgraph is slow to load."""
+        if self.curve is None:
+            from napari_ssrvae.viewer.views import TrainingCurve
+
+            self.curve = TrainingCurve()
+            self.body.insertWidget(self.body.indexOf(self.progress) + 1, self.curve)
+        return self.curve
