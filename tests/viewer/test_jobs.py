@@ -133,7 +133,7 @@ def test_a_torch_error_in_training_gives_the_buttons_back(
     from napari_ssrvae.learning import networks
 
     encoder = next(
-        v for v in vars(networks).values() if isinstance(v, type) and "YEncoder" in v.__name__
+        v for v in vars(networks).values() if isinstance(v, type) and "ClassEncoder" in v.__name__
     )
 
     def broken(self: Any, x: Any) -> Any:
