@@ -151,3 +151,31 @@ def predict_particles(particles: Particles, model: SSRVAE) -> Predictions:
         shift=np.asarray(latents.shift, dtype=np.float64),
         scale=np.asarray(latents.scale, dtype=np.float64),
     )
+
+
+def decoded_strip(
+    model: SSRVAE, class_id: int, z: npt.NDArray[np.float64], n: int = 7
+) -> npt.NDArray[np.float32]:
+    """Images that the model draws for one class, upright and centred, over the class's own range.
+
+    Parameters
+    ----------
+    model : SSRVAE
+        A trained model.
+    class_id : int
+        One of its classes.
+    z : (m, latent_dim) float64
+        Latents of particles of the class: `n` of them, evenly spread by z1, are drawn, so that
+        no image is of a z that no particle has. Without any, z = 0.
+    n : int
+        At most so many images.
+
+    Returns
+    -------
+    (min(n, max(m, 1)), H, W) float32
+    """
+    if not len(z):
+        z = np.zeros((1, int(model.latent_dim)))
+    chosen = np.linspace(0, len(z) - 1, min(n, len(z))).round().astype(int)
+    z = z[np.argsort(z[:, 0], kind="stable")[chosen]] if z.shape[1] else z[chosen]
+    return np.asarray(model.decode(np.full(len(z), class_id), z), dtype=np.float32)

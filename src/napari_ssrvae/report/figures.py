@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from napari_ssrvae.imaging.micrograph import Micrograph
-    from napari_ssrvae.learning.estimator import SSRVAE
 
 Image = npt.NDArray[np.float32]
 
@@ -158,32 +157,6 @@ def latent_figure(library: ParticleLibrary) -> Figure:
     axes.set_ylabel("latent z2" if y_column == "z2" else "angle (rad)")
     _quiet_axes(axes)
     return figure
-
-
-def decoded_strip(model: SSRVAE, class_id: int, z: npt.NDArray[np.float64], n: int = 7) -> Image:
-    """Images that the model draws for one class, upright and centred, over the class's own range.
-
-    Parameters
-    ----------
-    model : SSRVAE
-        A trained model.
-    class_id : int
-        One of its classes.
-    z : (m, latent_dim) float64
-        Latents of particles of the class: `n` of them, evenly spread by z1, are drawn, so that
-        no image is of a z that no particle has. Without any, z = 0.
-    n : int
-        At most so many images.
-
-    Returns
-    -------
-    (min(n, max(m, 1)), H, W) float32
-    """
-    if not len(z):
-        z = np.zeros((1, int(model.latent_dim)))
-    chosen = np.linspace(0, len(z) - 1, min(n, len(z))).round().astype(int)
-    z = z[np.argsort(z[:, 0], kind="stable")[chosen]] if z.shape[1] else z[chosen]
-    return np.asarray(model.decode(np.full(len(z), class_id), z), dtype=np.float32)
 
 
 def example_patches(library: ParticleLibrary, class_id: int, n: int = 7) -> Image:

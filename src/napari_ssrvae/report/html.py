@@ -22,6 +22,7 @@ from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.reading import read_micrograph
 from napari_ssrvae.library.held_back import ENOUGH_PER_CLASS, HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
+from napari_ssrvae.library.predictions import decoded_strip
 from napari_ssrvae.library.storage import replaced_file
 from napari_ssrvae.report import figures
 
@@ -261,7 +262,7 @@ def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[d
         examples = figures.example_patches(library, c.id)
         learned, n_learned = None, 0
         if workflow is not None and c.name in numbers:
-            strip = figures.decoded_strip(workflow.model, numbers[c.name], _z_of(library, c.id))
+            strip = decoded_strip(workflow.model, numbers[c.name], _z_of(library, c.id))
             n_learned = len(strip)
             learned = _picture(figures.strip_figure(strip), f"what the model draws for {c.name}")
         if learned is None and not len(examples):

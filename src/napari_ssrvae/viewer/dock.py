@@ -95,16 +95,16 @@ class ParticleClassifier(QWidget):
         for panel in self.panels.values():
             column.addWidget(panel)
         column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(inside)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.scroll.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.next)
         layout.addLayout(message)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self.scroll, 1)
         self.setMinimumWidth(300)
         self._dismiss()
 
@@ -184,6 +184,8 @@ class ParticleClassifier(QWidget):
             self.views.destroyed.connect(self._forget_views)
         elif self._views_dock is not None:
             self._views_dock.show()
+        # The next steps come into sight: looking, new micrographs, export.
+        self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
 
     def _take_the_corner(self) -> None:
         """Let the dock keep its height beside the views: the steps are read from top to bottom."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from napari_ssrvae.library.particle_library import ParticleLibrary
     from napari_ssrvae.library.predictions import Predictions
     from napari_ssrvae.library.workflow import Workflow
+
+
+# Images drawn of each class.
+CLASS_IMAGES = 5
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def train(
     with leaving_a_core():
         workflow = yield from training
         predictions = yield from classify(workflow, micrographs)
-        images = class_images(workflow)
+        images = class_images(workflow, list(predictions.values()))
     return Trained(workflow, predictions, images)
 
 
@@ -162,12 +166,19 @@ def save_workflow(workflow: Workflow, path: Path) -> Generator[None, None, Path]
     return path
 
 
-def class_images(workflow: Workflow) -> dict[int, NDArray[np.float32]]:
-    """Decode each class along its first latent: (m, h, w) images from z1 = -2 to 2."""
+def class_images(
+    workflow: Workflow, predictions: Iterable[Predictions] = ()
+) -> dict[int, NDArray[np.float32]]:
+    """Decode each class where its particles lie: class id → (m, h, w) images, by z1."""
+    from napari_ssrvae.library.predictions import decoded_strip
+
     model = workflow.model
-    z = np.zeros((5, model.latent_dim), dtype=np.float32)
-    z[:, 0] = np.linspace(-2, 2, len(z))
-    return {int(c): model.decode(np.full(len(z), c), z) for c in model.classes_}
+    images = {}
+    for class_id in model.classes_.tolist():
+        members = [p.z[p.class_ids == class_id] for p in predictions]
+        z = np.concatenate([np.empty((0, model.latent_dim)), *members])
+        images[class_id] = decoded_strip(model, class_id, z, n=CLASS_IMAGES)
+    return images
 
 
 def export(
