@@ -34,10 +34,13 @@ class Hands:
         return next(p for p in self.dock.panels.values() if type(p).__name__ == f"{name}Panel")
 
     def settle(self) -> None:
-        """Let queued events and the dock's zero timers run."""
+        """Let queued events, deletions and the dock's zero timers run.
+
+        In an event loop, as in the application: vispy puts a loop over `processEvents` in the
+        place of PySide6's `QTest.qWait`, and that leaves undone what `deleteLater` asks for.
+        """
         for _ in range(3):
-            QApplication.processEvents()
-            QTest.qWait(5)
+            self.qtbot.wait(5)
 
     def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))

@@ -132,7 +132,8 @@ class ParticleClassifier(QWidget):
 
     # -- showing ---------------------------------------------------------------------------
     def _later(self, *_: object) -> None:
-        self._soon.start()
+        if not self._over:  # jobs that end with the dock say so
+            self._soon.start()
 
     def refresh(self) -> None:
         """Show the session as it stands; panels that make no sense yet stay hidden."""

@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
@@ -28,19 +28,26 @@ class JobError(ParticleError):
     """A job failed with something that is not ours; the message says what a person can do."""
 
 
+class Failure(NamedTuple):
+    """What a job returns that could not be done."""
+
+    error: ParticleError
+
+
 def guarded(function: JobFunction, *args: Any) -> Generator[Any, None, Any]:
-    """Run a job and turn what napari would swallow, or a person could not read, into `JobError`.
+    """Run a job; what it raises becomes its result, in words that a person can read.
 
     superqt takes a `RuntimeError` in a generator for the end of the application: no signal fires
     and the worker counts as running for ever. Torch's shape and out-of-memory errors are
-    `RuntimeError`.
+    `RuntimeError`. And under PySide6 a worker's `errored` signal shows the person a `TypeError`:
+    napari 0.9 connects it to a function that has no room for the error.
     """
     try:
         return (yield from function(*args))
-    except (ParticleError, GeneratorExit):
-        raise
+    except ParticleError as error:
+        return Failure(error)
     except Exception as error:
-        raise JobError(readable(error)) from error
+        return Failure(JobError(readable(error)))
 
 
 def readable(error: BaseException) -> str:
@@ -144,7 +151,6 @@ class Jobs(QObject):
         self._all.add(job)
         worker.yielded.connect(lambda value: self._on_yield(job, value))
         worker.returned.connect(lambda value: self._on_returned(job, value))
-        worker.errored.connect(lambda error: self._on_error(job, error))
         worker.finished.connect(lambda: self._on_finished(job))
         worker.start()
         self.changed.emit()
@@ -181,19 +187,16 @@ class Jobs(QObject):
             job.on_yield(value)
 
     def _on_returned(self, job: Job, value: Any) -> None:
-        if self._current.get(job.kind) is job:
-            del self._current[job.kind]
-            if job.on_done is not None:
-                job.on_done(value)
-            self.changed.emit()
-
-    def _on_error(self, job: Job, error: Exception) -> None:
-        if self._current.get(job.kind) is job:
-            del self._current[job.kind]
+        if self._current.get(job.kind) is not job:
+            return
+        del self._current[job.kind]
+        if isinstance(value, Failure):
             if job.on_error is not None:
-                job.on_error(error)
-            self.failed.emit(job.kind, str(error))
-            self.changed.emit()
+                job.on_error(value.error)
+            self.failed.emit(job.kind, str(value.error))
+        elif job.on_done is not None:
+            job.on_done(value)
+        self.changed.emit()
 
     def _on_finished(self, job: Job) -> None:
         self._all.discard(job)

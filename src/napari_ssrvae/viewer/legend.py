@@ -68,5 +68,5 @@ class CanvasLegend(ClassLegend):
         """Leave the canvas."""
         self._canvas.removeEventFilter(self)
         self.hide()
-        self.setParent(None)
+        # Still the canvas's child: it goes with the canvas if no event loop runs any more.
         self.deleteLater()

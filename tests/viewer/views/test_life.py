@@ -7,7 +7,6 @@ import weakref
 
 import numpy as np
 import pytest
-from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.views import (
@@ -60,7 +59,7 @@ def test_it_follows_the_style_sheet_around_it(make, qtbot, theme, screen):
     window.show()
     for background, foreground in (("#102030", "#ffee00"), ("#fafafa", "#301020")):
         window.setStyleSheet(f"QWidget {{ background: {background}; color: {foreground}; }}")
-        QTest.qWait(30)
+        qtbot.wait(30)
         assert view.theme().background.name() == background
         assert view.theme().foreground.name() == foreground
         assert background in screen.colors(view)
@@ -70,11 +69,11 @@ def test_it_follows_the_style_sheet_around_it(make, qtbot, theme, screen):
 def test_once_deleted_it_is_gone(make, qtbot, theme):
     view: ThemedWidget = make()
     view.show()
-    QTest.qWait(20)
+    qtbot.wait(20)
     gone = weakref.ref(view)
     view.close()
     view.deleteLater()
-    QTest.qWait(20)
+    qtbot.wait(20)
     del view
     gc.collect()
     assert gone() is None
