@@ -14,4 +14,13 @@ os.environ["PYQTGRAPH_QT_LIB"] = API_NAME
 
 import pyqtgraph as pg
 
-__all__ = ["pg"]
+__all__ = ["adopt_menu", "pg"]
+
+
+def adopt_menu(plot: pg.PlotWidget) -> None:
+    """Let a plot's menu go with the plot.
+
+    pyqtgraph makes it without a parent; under PySide6 it outlives a plot that Qt has deleted.
+    """
+    menu = plot.getPlotItem().ctrlMenu
+    menu.setParent(plot, menu.windowFlags())

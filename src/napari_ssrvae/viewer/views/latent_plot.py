@@ -22,7 +22,7 @@ from superqt import QFlowLayout
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views._cloud import PointCloud
 from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
-from napari_ssrvae.viewer.views._pyqtgraph import pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 from napari_ssrvae.viewer.views.legend import ColorChip
 
@@ -79,6 +79,7 @@ class LatentPlot(ThemedWidget):
         self._message.setWordWrap(True)
         self._message.setMargin(12)
         self._plot = pg.PlotWidget(parent=self)
+        adopt_menu(self._plot)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMinimumSize(120, 120)
         self._box = self._plot.getPlotItem().getViewBox()

@@ -7,7 +7,7 @@ import math
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_ssrvae.viewer.views._pyqtgraph import pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 
 LOSS_COLOR = "#e69f00"
@@ -40,6 +40,7 @@ class TrainingCurve(ThemedWidget):
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
         self._plot = pg.PlotWidget(parent=self)
+        adopt_menu(self._plot)
         self._plot.setFixedHeight(PLOT_HEIGHT)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setToolTip(
