@@ -6,6 +6,7 @@ progress is told.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -61,15 +62,22 @@ class Trained:
 
 
 @contextmanager
-def leaving_a_core() -> Iterator[None]:
-    """Let torch use all cores but one in this thread, so that the window stays alive."""
+def beside_a_window() -> Iterator[None]:
+    """Keep the window alive while this thread trains.
+
+    Torch leaves one core to the window. And the objects that exist already (half a million in napari)
+    are kept out of Python's garbage collections, which a training provokes often: a full one stops
+    every thread for a third of a second. They are collected again afterwards.
+    """
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         torch.set_num_threads(before)
 
 
@@ -115,7 +123,7 @@ def train(
         max_seconds=max_seconds,
         stop=stop.is_set,
     )
-    with leaving_a_core():
+    with beside_a_window():
         workflow = yield from training
         predictions = yield from classify(workflow, micrographs)
         images = class_images(workflow, list(predictions.values()))
@@ -144,7 +152,7 @@ def find_and_classify(
     labels = workflow.segment(micrograph)
     yield None
     frozen = FrozenMicrograph(key, micrograph, labels, {})
-    with leaving_a_core():
+    with beside_a_window():
         predictions = yield from classify(workflow, [frozen])
     return labels, predictions[key]
 
