@@ -65,9 +65,9 @@ class Trained:
 def beside_a_window() -> Iterator[None]:
     """Keep the window alive while this thread trains.
 
-    Torch leaves one core to the window. And the objects that exist already (half a million in napari)
-    are kept out of Python's garbage collections, which a training provokes often: a full one stops
-    every thread for a third of a second. They are collected again afterwards.
+    Torch leaves one core to the window. And what exists already (half a million objects in napari)
+    is kept out of Python's garbage collections, which a training provokes often: a full one stops
+    every thread for a third of a second. It is collected again afterwards.
     """
     import torch
 
