@@ -39,7 +39,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     `fit` with a few labels trains the whole model; its class encoder is the classifier. Without
     labels (`y=None`) it is a VAE, or an rVAE where `invariances` holds "rotation"; with labels and
     `invariances=()` it is the ss-VAE. Method: Ziatdinov et al., Digital Discovery 3 (2024) 1213;
-    what differs from it is in the documentation, "The model".
+    what differs from it is in the documentation, "Method".
 
     Parameters
     ----------
