@@ -122,6 +122,18 @@ class Hands:
         self.wait(lambda: not self.workbench.jobs.running("train"), seconds)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def loaded() -> None:
+    """Load the slow modules before the first viewer.
+
+    torch parses sources while it loads, and so does napari for its menus: in two threads at once
+    Python 3.11 fails with "AST constructor recursion depth mismatch".
+    """
+    from napari_ssrvae.viewer.warm_up import warm_up
+
+    warm_up().join()
+
+
 @pytest.fixture
 def make_hands(qtbot: Any) -> Callable[[Any], Hands]:
     """Open the dock in a viewer."""

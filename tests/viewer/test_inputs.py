@@ -122,3 +122,14 @@ def test_images_open_before_the_dock_are_taken_in(
     assert viewer.layers["first"].visible
     assert not viewer.layers["second"].visible
     hands.dock.shutdown()
+
+
+def test_a_smaller_micrograph_fills_the_canvas_too(hands: Any, picture: np.ndarray) -> None:
+    hands.viewer.add_image(np.kron(picture, np.ones((8, 8), np.uint8)), name="large")
+    hands.wait(lambda: len(hands.session.micrographs) == 1)
+    zoom = hands.viewer.scene.camera.zoom
+    hands.viewer.add_image(picture, name="small")
+    hands.wait(lambda: len(hands.session.micrographs) == 2)
+    assert hands.viewer.scene.camera.zoom > 4 * zoom
+    hands.workbench.activate(1)
+    assert hands.viewer.scene.camera.zoom == pytest.approx(zoom)

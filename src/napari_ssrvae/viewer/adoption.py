@@ -67,7 +67,7 @@ class Adoption(QObject):
             return None
         show_as(layer, micrograph)
         self.viewer.canvas.overlays.scale_bar.visible = True
-        self.viewer.reset_view()
+        self.look_at(layer)
         key = self.session.add_micrograph(micrograph, activate=False)
         self.mirror.attach(key, layer)
         if self.session.active_key == key:
@@ -76,6 +76,12 @@ class Adoption(QObject):
             self.session.activate(key)
         self.adopted.emit(key)
         return key
+
+    def look_at(self, layer: Image) -> None:
+        """Fit one micrograph to the canvas; the others are hidden behind it."""
+        # napari 0.9 fails on a layer with fewer dimensions than a stack beside it.
+        alike = layer.ndim == self.viewer.dims.ndim
+        self.viewer.reset_view(layers=[layer] if alike else None)
 
     def labels_layers(self) -> list[Labels]:
         """Return the Labels layers that were made elsewhere."""

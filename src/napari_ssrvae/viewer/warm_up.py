@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from functools import cache
 
 MODULES = (
     "scipy.ndimage",
@@ -31,6 +32,7 @@ def warm_up() -> threading.Thread:
     return thread
 
 
+@cache
 def _load() -> None:
     for module in MODULES:
         importlib.import_module(module)

@@ -122,6 +122,7 @@ class Workbench(QObject):
         """Work on a micrograph, with its layers brought back if they were deleted."""
         self.adoption.show_again(key)
         self.session.activate(key)
+        self.adoption.look_at(self.mirror.groups[key].image)
 
     def set_pixel_size(self, value: float | None) -> None:
         """Correct the pixel size of the active micrograph (nm), in the layers too."""
