@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import Qt, QTimer
 from superqt.utils import WorkerBase
 
 from napari_ssrvae.errors import InputError
@@ -215,22 +214,27 @@ def test_closing_during_training_leaves_nothing_behind(
     assert (len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)) == callbacks
     assert dict(viewer.keymap) == keymap
     assert dock.views is None
+    dock.deleteLater()
+    hands.settle()
 
 
-def test_a_closed_dock_is_collected(
-    make_napari_viewer: Any, make_hands: Any, spheres: np.ndarray
-) -> None:
-    viewer = make_napari_viewer(show=True)
+def use_and_close(viewer: Any, make_hands: Any, image: np.ndarray) -> weakref.ref[Any]:
+    """Work in the dock and close it; in a frame of its own, which keeps nothing when it ends."""
     hands = make_hands(viewer)
-    viewer.add_image(spheres, name="spheres")
+    viewer.add_image(image, name="spheres")
     hands.settle()
     hands.find()
     hands.click_particle(3)
-    kept = weakref.ref(hands.session)
     viewer.window.remove_dock_widget(hands.dock)
     hands.dock.deleteLater()
-    del hands
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
+    hands.settle()
+    return weakref.ref(hands.session)
+
+
+def test_a_closed_dock_is_collected(
+    make_napari_viewer: Any, make_hands: Any, spheres: np.ndarray, qtbot: Any
+) -> None:
+    kept = use_and_close(make_napari_viewer(show=True), make_hands, spheres)
+    qtbot.wait(50)
     gc.collect()
     assert kept() is None
