@@ -160,4 +160,6 @@ def test_from_a_micrograph_to_a_library_and_back(
     assert shown_classes(after["GM59_20"]) == before[second]
     assert [c.name for c in fresh.session.classes] == list(CLASS_NAMES)
     np.testing.assert_array_equal(after["B-2h07"].micrograph.image, image.data)
+    fresh.workbench.export(str(tmp_path / "again.csv"), "csv")
+    assert "no model here" in fresh.dock.banner.text()
     fresh.dock.shutdown()

@@ -6,7 +6,7 @@ in code gives its scale and units. Images that cannot be micrographs are refused
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,6 @@ class Adoption(QObject):
     ) -> None:
         super().__init__(parent)
         self.viewer, self.session, self.mirror = viewer, session, mirror
-        self.accepts: Callable[[Image], bool] = lambda _layer: True
         # The layer list is in the middle of its own bookkeeping while `inserted` fires.
         self._waiting: list[Image] = []
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -156,9 +155,7 @@ def micrograph_of(layer: Image) -> Micrograph:
     if data.ndim > 2 and not layer.rgb and data.ndim - sum(s == 1 for s in data.shape) == 2:
         data = data.squeeze()
     micrograph = as_micrograph(data, name=layer.name, pixel_size=layer_pixel_size(layer))
-    if path:
-        object.__setattr__(micrograph, "path", Path(path))
-    return micrograph
+    return replace(micrograph, path=Path(path)) if path else micrograph
 
 
 def _read_again(path: Path, shown: np.ndarray) -> Micrograph | None:

@@ -52,7 +52,6 @@ class LayerGroup:
 class LayerMirror(QObject):
     """Keeps the layers and the session equal; holds no state that a person made."""
 
-    overlay_mode_changed = Signal()
     message = Signal(str)
 
     def __init__(self, viewer: ViewerModel, session: Session, parent: QObject) -> None:
@@ -233,7 +232,6 @@ class LayerMirror(QObject):
             if group.overlay is not None:
                 self.show_overlay(key)
                 group.overlay.colormap = self._overlay_colormap()
-        self.overlay_mode_changed.emit()
 
     def _on_classes(self) -> None:
         for key, group in self.groups.items():

@@ -321,6 +321,12 @@ class Workbench(QObject):
         if not path.strip():
             self._tell("Type where to write the library first.")
             return
+        if self.session.workflow is None:
+            self._tell(
+                "These classes came with a library and there is no model here: train, or open the "
+                "model that made them, then export."
+            )
+            return
         self.jobs.start(
             "export",
             steps.export,
