@@ -1,4 +1,4 @@
-"""The command line: ``napari-ssrvae demo | segment | train | classify | export | report``.
+"""The command line: ``napari-ssrvae demo | segment | train | classify | export | report | ...``.
 
 Importing this module loads neither torch nor napari, so that ``--help`` answers at once. Results go
 to stdout (as one JSON object with ``--json``), everything else to stderr. Exit codes: 0 done,
@@ -303,6 +303,55 @@ def report(
 
     written = report_on(library, out, workflow=workflow, images=image or (), title=title)
     _answer({"report": str(written)}, [f"report: {written}"], as_json)
+
+
+def _known_figure(figure: str | None) -> str | None:
+    from napari_ssrvae.report.paper.names import CHOICES
+
+    if figure is not None and figure not in CHOICES:
+        raise typer.BadParameter(f"{figure!r} is none of {', '.join(CHOICES)}.")
+    return figure
+
+
+@app.command()
+def reproduce(
+    figure: Annotated[
+        str | None,
+        typer.Argument(
+            callback=_known_figure,
+            help="3, 4, 5, 6, S3, systems, one panel (4a), films, or one film (film-S1).",
+            show_default="all",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("paper-figures"),
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's numbers of images; takes a GPU.")
+    ] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Only print what is in the folder, as Markdown.")
+    ] = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the figures and films of the paper with our data, beside the paper's numbers."""
+    if table:
+        from napari_ssrvae.report.paper.table import comparison_table
+
+        text = comparison_table(out)
+        _answer({"table": text}, [text], as_json)
+        return
+    from napari_ssrvae.report.paper.reproduce import reproduce as draw_figures
+
+    with Steps({}) as steps:
+        result = draw_figures(figure, out, full=full, seed=seed, progress=steps)
+    for note in result["notes"]:
+        say(f"Note: {note}")
+    lines = [
+        f"{row['quantity']}: {row['ours']:.3f} (the paper: {row['paper']})"
+        for row in result["compared"]
+    ]
+    lines += [path for files in result["files"].values() for path in files.values()]
+    _answer(result, lines, as_json)
 
 
 def _open_viewer(image: Path | None) -> None:
