@@ -1,175 +1,192 @@
-"""How good the classifier is, on labels that its training did not see; and what to label next."""
+"""How good the classifier is, on labels that its training did not see."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from sklearn.model_selection import StratifiedKFold
 
 from napari_ssrvae.errors import InputError
 
+from .next_label import next_to_label
+from .preprocessing import checked_images, checked_labels
+from .quality import QualityReport
+
 if TYPE_CHECKING:
     from .estimator import SSRVAE
+    from .training import EpochState
+
+__all__ = [
+    "QualityProgress",
+    "QualityReport",
+    "cross_validated",
+    "held_back_parts",
+    "iter_cross_validated",
+    "next_to_label",
+]
 
 FOLDS = 3  # as many fits, and no more: the report may cost three times one training
-FEW = 5
+MANY = 100  # labels of every class, from which on half of them teach about as much as all
 
 
 @dataclass(frozen=True)
-class QualityReport:
-    """Quality on held-back labels.
+class QualityProgress:
+    """How far a quality report is.
 
     Attributes
     ----------
-    classes : ndarray
-        (k,) class labels.
-    confusion : ndarray
-        (k, k) counts; rows are the labels given by hand, columns the predictions.
-    accuracy : float
-        Share of held-back particles classified as labelled; NaN where none could be held back.
-    per_class : DataFrame
-        One row a class: `n` labels, `tested`, `precision`, `recall`, `f1` (NaN where untested).
-    folds : int
-        Models trained.
-    message : str
-        What this means, in plain words.
+    fold, folds : int
+        Model that is being trained, from 1, of how many.
+    state : EpochState
+        Of that model.
     """
 
-    classes: NDArray[np.int64]
-    confusion: NDArray[np.int64]
-    accuracy: float
-    per_class: pd.DataFrame
+    fold: int
     folds: int
-    message: str
+    state: EpochState
+
+    @property
+    def done(self) -> float:
+        """Share of all the epochs that may be needed, 0 to 1."""
+        return (self.fold - 1 + self.state.epoch / self.state.n_epochs) / self.folds
 
 
-def cross_validated(model: SSRVAE, X: NDArray[Any], y: NDArray[Any]) -> QualityReport:
+def cross_validated(
+    model: SSRVAE,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    max_seconds: float | None = None,
+    progress: Callable[[QualityProgress], object] | None = None,
+) -> QualityReport:
     """Hold back a part of the labels, train without them, ask for them; part by part.
+
+    Parameters
+    ----------
+    model, X, y, max_seconds
+        As in `iter_cross_validated`.
+    progress : callable, optional
+        Called with the `QualityProgress` of every epoch.
+
+    Raises
+    ------
+    InputError
+        Where images or labels cannot be used, or fewer than two classes are labelled.
+    TrainingError
+        Where training broke down.
+    """
+    steps = iter_cross_validated(model, X, y, max_seconds=max_seconds)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            report: QualityReport = end.value
+            return report
+        if progress is not None:
+            progress(step)
+
+
+def iter_cross_validated(
+    model: SSRVAE, X: ArrayLike, y: ArrayLike, *, max_seconds: float | None = None
+) -> Generator[QualityProgress, None, QualityReport]:
+    """Do what `cross_validated` does, one epoch at a time.
+
+    Closing the generator after any epoch ends it, without a report. Its return value is the report.
+
+    Every model starts anew and sees all images, but not the labels of its part. Two or three are
+    trained (`held_back_parts`), so the report costs at most three times one training.
 
     Parameters
     ----------
     model : SSRVAE
         Gives the settings; it is neither trained nor changed.
-    X, y : ndarray
-        (n, H, W) images and (n,) classes, -1 where unlabelled.
+    X : array_like
+        (n, H, W) images.
+    y : array_like of int
+        (n,) classes >= 0 in any numbering, -1 where unlabelled.
+    max_seconds : float, optional
+        Budget of one training, as in `SSRVAE.fit`: the report takes at most three times as long.
 
     Raises
     ------
     InputError
-        Where fewer than two classes are labelled.
+        Where images or labels cannot be used, or fewer than two classes are labelled.
     """
-    if y.shape != (len(X),):
-        raise InputError(f"y must hold one label for each of the {len(X)} images, not {y.shape}.")
-    classes, counts = np.unique(y[y >= 0], return_counts=True)
-    if len(classes) < 2:
-        raise InputError("A quality report needs labels of at least two classes; label more.")
-    # A class with one label must keep it: without, no model would know the class.
-    testable = np.flatnonzero(np.isin(y, classes[counts >= 2]))
-    folds = int(min(FOLDS, counts.max()))
-    predicted = np.full(len(X), -1)
-    if folds >= 2:
-        for held in _parts(y[testable], folds):
-            rows = testable[held]
-            hidden = y.copy()
-            hidden[rows] = -1
-            predicted[rows] = clone(model).fit(X, hidden).predict(X[rows])
-    tested = predicted >= 0
-    return _report(classes, counts, y[tested], predicted[tested], folds if folds >= 2 else 0)
+    images = checked_images(X)
+    if max_seconds is not None and not max_seconds > 0:
+        raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
+    if y is None:
+        raise InputError("A quality report needs labels: label at least two classes.")
+    classes, indices = checked_labels(y, len(images))
+    return _parts_in_turn(model, images, classes, indices, max_seconds)
 
 
-def _parts(y: NDArray[Any], folds: int) -> list[NDArray[np.int64]]:
-    """Positions of each fold; every class keeps at least one label outside each fold."""
-    counts = np.unique(y, return_counts=True)[1]
-    if counts.min() >= folds:
-        splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
-        return [held for _, held in splitter.split(np.zeros(len(y)), y)]
-    position = np.empty(len(y), np.int64)
-    for label in np.unique(y):
-        rows = np.flatnonzero(y == label)
-        position[rows] = np.random.default_rng(0).permutation(len(rows)) % folds
-    return [np.flatnonzero(position == fold) for fold in range(folds)]
-
-
-def _report(
-    classes: NDArray[Any],
-    counts: NDArray[Any],
-    truth: NDArray[Any],
-    predicted: NDArray[Any],
-    folds: int,
-) -> QualityReport:
-    if not len(truth):
-        blank = np.full(len(classes), np.nan)
-        precision = recall = f1 = blank
-        confusion = np.zeros((len(classes), len(classes)), np.int64)
-    else:
-        confusion = confusion_matrix(truth, predicted, labels=classes)
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            truth, predicted, labels=classes, zero_division=0.0
-        )
-    tested = confusion.sum(axis=1)
-    per_class = pd.DataFrame(
-        {"class": classes, "n": counts, "tested": tested, "precision": precision,
-         "recall": np.where(tested, recall, np.nan), "f1": np.where(tested, f1, np.nan)}
-    )  # fmt: skip
-    accuracy = float((truth == predicted).mean()) if len(truth) else float("nan")
+def _parts_in_turn(
+    model: SSRVAE,
+    images: NDArray[np.generic],
+    classes: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    max_seconds: float | None,
+) -> Generator[QualityProgress, None, QualityReport]:
+    parts = held_back_parts(indices)
+    probabilities = np.full((len(images), len(classes)), np.nan)
+    given = np.where(indices < 0, -1, classes[indices])
+    started = time.perf_counter()
+    for number, held in enumerate(parts, 1):
+        hidden = given.copy()
+        hidden[held] = -1
+        budget = None
+        if max_seconds is not None:
+            # A training that ran over its time takes it from those after it.
+            left = len(parts) * max_seconds - (time.perf_counter() - started)
+            budget = min(max_seconds, max(left, 1e-3) / (len(parts) - number + 1))
+        fold = clone(model)
+        with closing(fold.iter_fit(images, hidden, max_seconds=budget)) as states:
+            for state in states:
+                yield QualityProgress(number, len(parts), state)
+        probabilities[held] = fold.predict_proba(images[held])
+    rows = np.sort(np.concatenate([*parts, np.empty(0, np.int64)]))
     return QualityReport(
-        classes.astype(np.int64), confusion, accuracy, per_class, folds,
-        _in_words(per_class, accuracy),
-    )  # fmt: skip
-
-
-def _in_words(per_class: pd.DataFrame, accuracy: float) -> str:
-    few = per_class.loc[per_class["n"] < FEW, "class"].tolist()
-    if np.isnan(accuracy):
-        return (
-            "Too few labels to say anything: every class has a single one; "
-            f"label at least {FEW} particles of each class."
-        )
-    total = int(per_class["tested"].sum())
-    right = round(accuracy * total)
-    message = (
-        f"{right} of {total} labelled particles were recognised by models that had not seen "
-        "their label."
+        classes=classes,
+        counts=np.bincount(indices[indices >= 0], minlength=len(classes)),
+        rows=rows,
+        labels=given[rows],
+        probabilities=probabilities[rows],
+        folds=len(parts),
     )
-    if few:
-        names = ", ".join(map(str, few))
-        message += (
-            f" Too few labels to rely on it (fewer than {FEW} in class {names}): label more there."
-        )
-    largest, smallest = per_class["n"].max(), per_class["n"].min()
-    if largest >= 5 * smallest and largest >= 10:
-        message += " The labels are unbalanced; label more of the rare classes."
-    return message
 
 
-def next_to_label(probabilities: NDArray[Any], features: NDArray[Any], n: int) -> NDArray[np.int64]:
-    """Choose images to label next: uncertain ones, each unlike those chosen before.
+def held_back_parts(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Split the labelled rows into the parts that are held back one after the other.
+
+    Three parts; two where no class has more than two labels, or where every class has so many that
+    half of them suffice to train on. Classes are dealt one after the other like cards, so every
+    part has its share of each. A class never loses all its labels at once, so that every model
+    knows every class; hence a class with a single label is never held back.
 
     Parameters
     ----------
-    probabilities : ndarray
-        (m, k) class probabilities.
-    features : ndarray
-        (m, f) points in a space where like images lie together.
-    n : int
-        How many, at most m.
+    indices : ndarray
+        (n,) position of each row's class, -1 where unlabelled.
+
+    Returns
+    -------
+    list of ndarray
+        Rows of each part, ascending, none in two parts; no part at all where every class has a
+        single label.
     """
-    top = np.sort(probabilities, axis=1)[:, -2:]
-    doubt = 1 - (top[:, 1] - top[:, 0]) + 1e-3
-    spread = features.std(axis=0) + 1e-6
-    points = (features - features.mean(axis=0)) / spread
-    nearest = np.full(len(points), np.inf)
-    chosen: list[int] = []
-    for _ in range(min(n, len(points))):
-        usefulness = doubt * np.where(np.isinf(nearest), 1.0, nearest)
-        usefulness[chosen] = -1.0
-        best = int(usefulness.argmax())
-        chosen.append(best)
-        nearest = np.minimum(nearest, np.linalg.norm(points - points[best], axis=1))
-    return np.array(chosen, np.int64)
+    counts = np.bincount(indices[indices >= 0])
+    folds = 2 if counts[counts > 0].min() >= MANY else int(min(FOLDS, counts.max()))
+    rng = np.random.default_rng(0)
+    deck = [rng.permutation(np.flatnonzero(indices == k)) for k in np.flatnonzero(counts >= 2)]
+    if not deck:
+        return []
+    order = np.concatenate(deck)
+    parts = [np.sort(order[fold::folds]) for fold in range(folds)]
+    return [part for part in parts if len(part)]

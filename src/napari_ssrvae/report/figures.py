@@ -6,6 +6,7 @@ letters for every script, matplotlib's font has not.
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from napari_ssrvae.imaging.micrograph import Micrograph
+    from napari_ssrvae.learning.reliability import Calibration
 
 Image = npt.NDArray[np.float32]
 
@@ -41,6 +44,22 @@ def png(figure: Figure, dpi: int = 2 * _DPI) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def html_picture(figure: Figure, alternative: str, dpi: int = 160) -> Markup:
+    """Draw a figure as an HTML image that needs no other file.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to draw.
+    alternative : str
+        Its text for those who cannot see it; escaped here.
+    dpi : int
+        Picture pixels an inch.
+    """
+    data = base64.b64encode(png(figure, dpi)).decode("ascii")
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(alternative, data)
 
 
 def overlay_figure(micrograph: Micrograph, library: ParticleLibrary) -> Figure:
@@ -205,6 +224,37 @@ def curve_figure(history: pd.DataFrame) -> Figure:
     right.set_ylim(0, 1.03)
     right.spines[:].set_visible(False)
     right.tick_params(colors="#009e73", length=0)
+    return figure
+
+
+def reliability_figure(calibration: Calibration) -> Figure:
+    """Draw how often answers were right against how sure the model was of them.
+
+    One point for each bin of confidence, as large as it holds answers, with its 95 % interval; on
+    the diagonal, the probabilities mean what they say.
+    """
+    figure = Figure(figsize=(4.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    bins = calibration.bins
+    axes.plot((0, 1), (0, 1), color=QUIET, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.vlines(
+        bins["confidence"], bins["accuracy_low"], bins["accuracy_high"], color=INK, linewidth=1.2
+    )
+    axes.scatter(
+        bins["confidence"],
+        bins["accuracy"],
+        s=30 + 270 * bins["n"] / max(calibration.n, 1),
+        c="#0072b2",
+        edgecolors="white",
+        linewidths=0.8,
+        zorder=3,
+    )
+    axes.set_xlim(0, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_aspect("equal")
+    axes.set_xlabel("how sure the model is")
+    axes.set_ylabel("how often it is right")
+    _quiet_axes(axes)
     return figure
 
 

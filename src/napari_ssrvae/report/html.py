@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,13 +19,14 @@ from napari_ssrvae import __version__
 from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.reading import read_micrograph
-from napari_ssrvae.library.held_back import ENOUGH_PER_CLASS, HeldBack
+from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.predictions import decoded_strip
 from napari_ssrvae.library.storage import replaced_file
-from napari_ssrvae.report import figures
+from napari_ssrvae.report import figures, trust
 
 if TYPE_CHECKING:
+    from napari_ssrvae.learning.quality import QualityReport
     from napari_ssrvae.library.workflow import Workflow
 
 MAX_OVERLAYS = 6
@@ -41,6 +41,8 @@ def build_report(
     workflow: Workflow | None = None,
     held_back: HeldBack | None = None,
     checks: Sequence[tuple[str, HeldBack]] = (),
+    quality: QualityReport | None = None,
+    quality_images: npt.NDArray[Any] | None = None,
     notes: Iterable[str] = (),
 ) -> str:
     """Build the report as one HTML page that needs no other file.
@@ -60,6 +62,11 @@ def build_report(
         Held-back labels; None takes the workflow's.
     checks : sequence of (str, HeldBack)
         Further comparisons with a known truth, each with its heading.
+    quality : QualityReport, optional
+        From `SSRVAE.quality`, of the same classes.
+    quality_images : (n, H, W) array, optional
+        The images that it was called with: the page then shows the particles that label and model
+        call differently.
     notes : iterable of str
         Sentences for the reader, besides those of the library.
 
@@ -71,7 +78,7 @@ def build_report(
     Raises
     ------
     InputError
-        The library is empty.
+        The library is empty, or `quality_images` are not those of `quality`.
     """
     if not len(library):
         raise InputError("The library holds no particles, so there is nothing to report.")
@@ -80,6 +87,7 @@ def build_report(
     found, missing = _micrographs(library, micrographs)
     names = {c.id: c.name for c in library.classes}
     summary = library.summary()
+    compared = [*([] if held_back is None else [("Held-back labels", held_back)]), *checks]
     environment = Environment(
         loader=PackageLoader("napari_ssrvae.report", "."),
         autoescape=True,
@@ -92,16 +100,17 @@ def build_report(
         today=date.today().isoformat(),
         version=__version__,
         subtitle=_subtitle(library),
-        facts=_facts(library, held_back),
+        facts=_facts(library, held_back, quality),
         overlays=[_overlay(m, library) for m in found],
         summary=_summary_rows(library, summary),
-        latent=_picture(figures.latent_figure(library), "latent space")
+        latent=figures.html_picture(figures.latent_figure(library), "latent space")
         if _has_z(library)
         else None,
         sizes=_sizes(library, summary),
         class_images=_class_images(library, workflow),
-        confusions=_confusions(held_back, checks, names),
-        no_held_back=held_back is None,
+        confusions=[trust.confusion(heading, result, names) for heading, result in compared],
+        quality=None if quality is None else trust.quality_section(quality, names, quality_images),
+        no_held_back=held_back is None and quality is None,
         curve=_curve(workflow),
         notes=list(dict.fromkeys([*library.notes, *notes, *missing])),
         settings=_settings(library, workflow),
@@ -172,11 +181,6 @@ def _micrographs(
     return found, sentences
 
 
-def _picture(figure: Any, alternative: str, dpi: int = 160) -> Markup:
-    data = base64.b64encode(figures.png(figure, dpi)).decode("ascii")
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(alternative, data)
-
-
 def _subtitle(library: ParticleLibrary) -> str:
     n = len(library.micrographs)
     sizes = {s.pixel_size for s in library.micrographs.values()}
@@ -190,7 +194,11 @@ def _subtitle(library: ParticleLibrary) -> str:
     return " · ".join(parts)
 
 
-def _facts(library: ParticleLibrary, held_back: HeldBack | None) -> list[tuple[str, str]]:
+def _facts(
+    library: ParticleLibrary, held_back: HeldBack | None, quality: QualityReport | None
+) -> list[tuple[str, str]]:
+    if held_back is None and quality is not None and len(quality.rows):
+        held_back = trust.as_held_back(quality)
     by_hand = int((library.table["source"] == "hand").sum())
     facts = [
         (str(len(library)), "particles" if len(library) > 1 else "particle"),
@@ -208,7 +216,7 @@ def _overlay(micrograph: Micrograph, library: ParticleLibrary) -> dict[str, Any]
     found = mine["class_id"].value_counts()
     return {
         "name": micrograph.name,
-        "picture": _picture(
+        "picture": figures.html_picture(
             figures.overlay_figure(micrograph, library), f"classes over {micrograph.name}", 100
         ),
         "legend": [(c.color, c.name, int(found.get(c.id, 0))) for c in library.classes],
@@ -247,7 +255,7 @@ def _sizes(library: ParticleLibrary, summary: pd.DataFrame) -> Markup | None:
         return None
     unit = str(units.mode()[0])
     names = [str(n) for n in units.index[units == unit]]
-    return _picture(figures.size_figure(library, unit, names), "size distribution")
+    return figures.html_picture(figures.size_figure(library, unit, names), "size distribution")
 
 
 def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[dict[str, Any]]:
@@ -264,12 +272,14 @@ def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[d
         if workflow is not None and c.name in numbers:
             strip = decoded_strip(workflow.model, numbers[c.name], _z_of(library, c.id))
             n_learned = len(strip)
-            learned = _picture(figures.strip_figure(strip), f"what the model draws for {c.name}")
+            learned = figures.html_picture(
+                figures.strip_figure(strip), f"what the model draws for {c.name}"
+            )
         if learned is None and not len(examples):
             continue
         shown = None
         if len(examples):
-            shown = _picture(figures.strip_figure(examples), f"particles of {c.name}")
+            shown = figures.html_picture(figures.strip_figure(examples), f"particles of {c.name}")
         rows.append(
             {
                 "color": c.color,
@@ -289,52 +299,13 @@ def _z_of(library: ParticleLibrary, class_id: int) -> npt.NDArray[np.float64]:
     return members.dropna().to_numpy(dtype=np.float64)
 
 
-def _confusions(
-    held_back: HeldBack | None,
-    checks: Sequence[tuple[str, HeldBack]],
-    names: Mapping[int, str],
-) -> list[dict[str, Any]]:
-    given = [] if held_back is None else [("Held-back labels", held_back)]
-    return [_confusion(title, result, names) for title, result in [*given, *checks]]
-
-
-def _confusion(title: str, result: HeldBack, names: Mapping[int, str]) -> dict[str, Any]:
-    rows = []
-    for class_id, counts in zip(result.class_ids, result.confusion, strict=True):
-        total = sum(counts)
-        rows.append(
-            {
-                "name": names.get(class_id, str(class_id)),
-                "cells": [
-                    {"n": n, "share": n / total if total else 0.0, "right": j == class_id}
-                    for j, n in zip(result.class_ids, counts, strict=True)
-                ],
-                "recall": f"{counts[result.class_ids.index(class_id)] / total:.0%}"
-                if total
-                else "–",
-            }
-        )
-    return {
-        "title": title,
-        "columns": [names.get(i, str(i)) for i in result.class_ids],
-        "rows": rows,
-        "accuracy": f"{result.accuracy:.1%}",
-        "balanced": f"{result.balanced_accuracy:.1%}",
-        "n": result.n,
-        "source": result.source,
-        "few": result.few,
-        "untested": [n for i, n in names.items() if i not in result.class_ids],
-        "enough": ENOUGH_PER_CLASS,
-    }
-
-
 def _curve(workflow: Workflow | None) -> Markup | None:
     if workflow is None:
         return None
     history = workflow.model.history_
     if history is None or not len(history):
         return None
-    return _picture(figures.curve_figure(history), "training curve")
+    return figures.html_picture(figures.curve_figure(history), "training curve")
 
 
 def _settings(library: ParticleLibrary, workflow: Workflow | None) -> list[tuple[str, str]]:
