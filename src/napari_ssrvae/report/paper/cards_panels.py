@@ -35,7 +35,7 @@ def panel_3a(study: Study) -> Panel:
     return Panel(
         "3a",
         "Accuracy by orientational disorder",
-        _trained_on(study) + _tested_on(study.sizes.test, published.TEST),
+        (_trained_on(study), _tested_on(study.sizes.test, published.TEST)),
         {"angles": list(study.sizes.angles), "accuracy": found},
         (
             Comparison("ss-rVAE, accuracy, worst of ±4° to ±90°", float(worst), "> 0.75"),
@@ -69,7 +69,7 @@ def _traversals(study: Study, name: str, system: System, paper: str) -> Panel:
     return Panel(
         name,
         f"Latent traversals of the {system.name}",
-        _trained_on(study),
+        (_trained_on(study),),
         {"r2": told, "z": TRAVERSED.tolist()},
         tuple(
             Comparison(f"{system.name}, R² of {factor} from the latents", r2, paper)
@@ -99,7 +99,7 @@ def panel_4a(study: Study) -> Panel:
     model = study.model(SS_RVAE, study.cards())
     table = np.empty((len(published.TEST_SHEARS), len(published.TEST_ANGLES)))
     for i, shear in enumerate(published.TEST_SHEARS):
-        study.progress("evaluate 4a", i / len(table), f"shear {shear:.1%}")
+        study.progress("evaluate 4a", i / len(table), f"shear {100 * shear:.3g} %")
         for j, angle in enumerate(published.TEST_ANGLES):
             images, truth, _ = cards(
                 study.sizes.cell, angle, shear, published.SHIFT, seed=study.test_seed
@@ -110,7 +110,7 @@ def panel_4a(study: Study) -> Panel:
     return Panel(
         "4a",
         "Accuracy by shear and angle of the test set",
-        _trained_on(study) + _tested_on(study.sizes.cell, published.TEST, "each cell: "),
+        (_trained_on(study), _tested_on(study.sizes.cell, published.TEST, "Each cell")),
         {
             "angles": list(published.TEST_ANGLES),
             "shears": list(published.TEST_SHEARS),
@@ -119,12 +119,12 @@ def panel_4a(study: Study) -> Panel:
         },
         tuple(
             Comparison(
-                f"accuracy, shear {published.TEST_SHEARS[i]:.1%}, ±{published.TEST_ANGLES[j]:g}°",
+                f"accuracy, shear {100 * shear:.3g} %, ±{angle:g}°",
                 float(table[i, j]),
                 f"{paper[i, j]:.3f}",
             )
-            for i in range(len(table))
-            for j in range(table.shape[1])
+            for i, shear in enumerate(published.TEST_SHEARS)
+            for j, angle in enumerate(published.TEST_ANGLES)
         ),
     )
 
@@ -149,13 +149,14 @@ def _confusion(study: Study, name: str, shear: float, angle: float, paper: list[
     images, truth, _ = cards(n, angle, shear, published.SHIFT, seed=study.test_seed)
     counts = confusion_matrix(truth, model.predict(images), labels=np.arange(_N_SUITS))
     recall = counts.diagonal() / counts.sum(axis=1)
+    disorder = f"shear {100 * shear:.0f} %, ±{angle:g}°"
     return Panel(
         name,
-        f"Confusion matrix, shear {shear:.0%}, ±{angle:g}°",
-        _trained_on(study) + _tested_on(n, published.TEST),
+        f"Confusion matrix, {disorder}",
+        (_trained_on(study), _tested_on(n, published.TEST)),
         {"classes": list(CARD_CLASSES), "counts": counts.tolist(), "paper": paper},
         tuple(
-            Comparison(f"recall of {suit}, shear {shear:.0%}, ±{angle:g}°", float(ours), theirs)
+            Comparison(f"recall of {suit}, {disorder}", float(ours), theirs)
             for suit, ours, theirs in zip(CARD_CLASSES, recall, paper, strict=True)
         ),
     )
@@ -174,7 +175,7 @@ def panel_4d(study: Study) -> Panel:
     return Panel(
         "4d",
         "Noise and contamination",
-        "Contamination: this share of the pixels gains the intensity 1.",
+        ("Contamination: this share of the pixels gains the intensity 1.",),
         {"classes": list(CARD_CLASSES)},
         pictures=pictures,
     )
@@ -191,7 +192,7 @@ def panel_4e(study: Study) -> Panel:
     return Panel(
         "4e",
         "Accuracy by noise",
-        _trained_on(study) + _tested_on(study.sizes.cell, published.TEST, "each level: "),
+        (_trained_on(study), _tested_on(study.sizes.cell, published.TEST, "Each level of noise")),
         {
             "noise": list(NOISES),
             "accuracy": found,
@@ -221,7 +222,7 @@ def panel_4f(study: Study) -> Panel:
     return Panel(
         "4f",
         "Accuracy by contamination",
-        _trained_on(study) + _tested_on(study.sizes.cell, published.TEST, "each cell: "),
+        (_trained_on(study), _tested_on(study.sizes.cell, published.TEST, "Each cell")),
         {
             "densities": list(DENSITIES),
             "intensities": list(INTENSITIES),
@@ -241,11 +242,14 @@ def panel_systems(study: Study) -> Panel:
         system.name: accuracy(study.model(system, study.cards()), images, truth)
         for system in (SS_VAE, SS_RVAE, *variants(study.sizes.slow_seconds))
     }
-    paper = {SS_VAE.name: "just above 0.25", SS_RVAE.name: "–"}
+    paper = {SS_VAE.name: "just above 0.25", SS_RVAE.name: f"{published.ACCURACY:.2f}"}
+    notes = [_trained_on(study), _tested_on(study.sizes.test, published.TEST)]
+    if study.sizes.slow_seconds is not None:
+        notes.append(f"Coordinate decoder: at most {study.sizes.slow_seconds:g} s of training.")
     return Panel(
         "systems",
         "Decoders and priors of the angle, cards at ±60°",
-        _trained_on(study) + _tested_on(study.sizes.test, published.TEST),
+        tuple(notes),
         {"accuracy": found},
         tuple(
             Comparison(f"{name}, accuracy", value, paper.get(name, _paper_on(name)))
@@ -284,8 +288,8 @@ def _spoiled(
 
 def _trained_on(study: Study) -> str:
     paper = f"{4 * published.UNLABELLED:,} and {4 * published.LABELLED}"
-    return f"Trained on {study.sizes.in_words} (the paper: {paper}). "
+    return f"Trained on {study.sizes.in_words} (the paper: {paper})."
 
 
-def _tested_on(n: int, paper: int, each: str = "") -> str:
-    return f"Tested on {each}n = {4 * n:,} (the paper: {4 * paper:,})."
+def _tested_on(n: int, paper: int, where: str = "Test set") -> str:
+    return f"{where}: n = {4 * n:,} (the paper: {4 * paper:,})."

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LINE_COLORS = {"ss-VAE": PALETTE[5], "ss-rVAE": PALETTE[6]}
 PAPER_COLOR = PALETTE[0]
+NOTE_INK = "#5b6874"
 PAPER_INK = "#8a5a00"  # the same, dark enough to read
 
 
@@ -46,15 +47,33 @@ def draw(panels: Sequence[Panel]) -> Figure:
     names = "".join(panel.name for panel in panels)
     size, layout = _LAYOUTS.get(names, (_SIZES.get(panels[0].name, (7.0, 4.6)), _alone))
     figure = Figure(figsize=size, layout="constrained")
-    notes = list(dict.fromkeys(panel.note for panel in panels if panel.note))
-    wrapped = "\n".join(line for note in notes for line in textwrap.wrap(note, int(size[0] * 17)))
-    figure.supxlabel(wrapped, x=0.01, ha="left", size=SMALL_TEXT, color="#5b6874")
+    figure.supxlabel(
+        _footnote(panels, int(size[0] * 17)), x=0.01, ha="left", size=SMALL_TEXT, color=NOTE_INK
+    )
     for panel, part in zip(panels, layout(figure), strict=True):
         part.suptitle(
-            f"{panel.name}   {panel.title}", x=0.02, ha="left", size=10, color=INK, weight="bold"
+            f"{panel.name}   {panel.title}" if panel.name != "systems" else panel.title,
+            x=0.02,
+            ha="left",
+            size=10,
+            color=INK,
+            weight="bold",
         )
         _DRAWINGS[panel.name](part, panel)
     return figure
+
+
+def _footnote(panels: Sequence[Panel], width: int) -> str:
+    """Every sentence once, after the panels that it is about where these are not all there are."""
+    about: dict[str, list[str]] = {}
+    for panel in panels:
+        for sentence in panel.notes:
+            about.setdefault(sentence, []).append(panel.name)
+    sentences = [
+        sentence if len(names) == len(panels) else f"{', '.join(names)}: {sentence}"
+        for sentence, names in about.items()
+    ]
+    return "\n".join(line for sentence in sentences for line in textwrap.wrap(sentence, width))
 
 
 def _alone(figure: Figure) -> list[FigureBase]:
@@ -62,7 +81,7 @@ def _alone(figure: Figure) -> list[FigureBase]:
 
 
 def _layout_3(figure: Figure) -> list[FigureBase]:
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35), squeeze=False).flat
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.5), squeeze=False).flat
     return [top, *bottom.subfigures(1, 2).flat]
 
 
@@ -100,7 +119,7 @@ def _draw_traversals(part: FigureBase, panel: Panel) -> None:
     rows = [f"{suit}  z{i}" for suit in ("clubs", "spades", "hearts", "diamonds") for i in (1, 2)]
     steps = panel.numbers["z"]
     mosaic(axes, drawn.reshape(-1, *drawn.shape[2:]), rows, [f"{z:g}" for z in steps])
-    axes.set_xlabel("latent", size=SMALL_TEXT + 1)
+    axes.set_xlabel("value of the latent, the other one at 0", size=SMALL_TEXT + 1)
     told = panel.numbers["r2"]
     axes.set_title(
         f"R² from the latents: scale {told['scale']:.2f}, shear {told['shear']:.2f}",
@@ -111,7 +130,7 @@ def _draw_traversals(part: FigureBase, panel: Panel) -> None:
 def _draw_4a(part: FigureBase, panel: Panel) -> None:
     numbers = panel.numbers
     rows = [f"{100 * shear:.3g} %" for shear in numbers["shears"]]
-    columns = [f"±{angle:g}°" for angle in numbers["angles"]]
+    columns = [f"±{angle:g}°" if angle else "0°" for angle in numbers["angles"]]
     both = part.subplots(1, 2, sharey=True)
     for axes, key, title in zip(both, ("accuracy", "paper"), ("ours", "the paper"), strict=True):
         coloured_table(axes, numbers[key], rows, columns)
@@ -151,8 +170,10 @@ def _draw_4e(part: FigureBase, panel: Panel) -> None:
     axes.minorticks_off()
     axes.set_xlim(-0.05, 1.15 * max(noise))
     axes.set_ylim(0, 1.04)
-    axes.set_xlabel("standard deviation of the noise (contrast of the cards = 1)")
-    axes.set_ylabel("accuracy")
+    axes.set_xlabel(
+        "standard deviation of the noise (contrast of the cards = 1)", size=SMALL_TEXT + 1
+    )
+    axes.set_ylabel("accuracy", size=SMALL_TEXT + 1)
     axes.legend(fontsize=SMALL_TEXT + 1, frameon=False, loc="lower left")
     quiet_axes(axes)
 
@@ -221,14 +242,18 @@ def _draw_systems(part: FigureBase, panel: Panel) -> None:
     colors = [LINE_COLORS.get(name, PALETTE[1]) for name in found]
     bars = axes.barh(list(found), list(found.values()), color=colors, height=0.62)
     axes.bar_label(bars, fmt="%.3f", padding=3, size=SMALL_TEXT + 1, color=INK)
-    axes.axvline(published.ACCURACY, color=PAPER_COLOR, ls="--", lw=1.6)
-    axes.axvline(published.CHANCE, color=QUIET, ls=":", lw=1.4)
-    axes.text(published.ACCURACY, -0.62, "the paper's ss-rVAE ", size=SMALL_TEXT, ha="right")
-    axes.text(published.CHANCE, -0.62, " chance", size=SMALL_TEXT)
+    axes.axvline(
+        published.ACCURACY, color=PAPER_COLOR, ls="--", lw=1.6, label="the paper's ss-rVAE"
+    )
+    axes.axvline(published.CHANCE, color=QUIET, ls=":", lw=1.4, label="chance")
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.1)
+    axes.set_xlim(0, 1.12)
     axes.set_xlabel("accuracy")
+    axes.legend(
+        fontsize=SMALL_TEXT + 1, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
+    )
     quiet_axes(axes)
+    axes.grid(visible=False, axis="y")
 
 
 _DRAWINGS: dict[str, Callable[[FigureBase, Panel], None]] = {
@@ -256,8 +281,9 @@ _SIZES = {
     "5": (8.0, 8.6),
     "6": (9.6, 7.2),
     "S3": (12.0, 3.9),
+    "systems": (7.6, 3.6),
 }
 _LAYOUTS = {
-    "3a3b3c": ((10.0, 9.4), _layout_3),
+    "3a3b3c": ((10.0, 8.1), _layout_3),
     "4a4b4c4d4e4f": ((14.0, 8.6), _layout_4),
 }

@@ -136,9 +136,12 @@ def make_film(film: Film, study: Study, folder: Path) -> Panel:
     return Panel(
         film.name,
         f"{film.system.name} while it is trained",
-        f"{len(images.X) - labels:,} unlabelled and {labels} labelled cards (the paper: "
-        f"{4 * published.UNLABELLED:,} and {4 * published.LABELLED}"
-        f"{', and more of these in S3' if film.more_labels else ''}); accuracy on {len(test)}.",
+        (
+            f"{len(images.X) - labels:,} unlabelled and {labels} labelled cards (the paper: "
+            f"{4 * published.UNLABELLED:,} and {4 * published.LABELLED}"
+            f"{', in S3 more of the latter' if film.more_labels else ''}).",
+            f"Accuracy on n = {len(test)}.",
+        ),
         {
             "epochs": epochs,
             "accuracy": found,
@@ -184,7 +187,7 @@ def _frame(
     curve.tick_params(labelsize=SMALL_TEXT)
     labels = int((images.y >= 0).sum())
     figure.suptitle(
-        f"{film.name}   {film.system.name}, {labels} labels, cards at ±{published.ANGLE:g}°: "
+        f"Video {film.name}   {film.system.name}, {labels} labels, cards at ±{published.ANGLE:g}°: "
         f"epoch {epochs[-1]} of {n_epochs}",
         x=0.01,
         ha="left",

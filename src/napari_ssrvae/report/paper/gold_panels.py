@@ -49,8 +49,11 @@ def panel_5(study: Study) -> Panel:
     return Panel(
         "5",
         "VAE and rVAE, trained without labels",
-        f"n = {len(images.X)} simulated agglomerates (the paper: {sum(published.GOLD_COUNTS)} "
-        "images of gold nanoparticles). Colours are the true classes; no model was told them.",
+        (
+            f"n = {len(images.X)} simulated agglomerates (the paper: "
+            f"{sum(published.GOLD_COUNTS)} images of gold nanoparticles).",
+            "Colours are the true classes; no model was told them.",
+        ),
         {
             "latents": latents,
             "truth": images.truth.tolist(),
@@ -102,7 +105,7 @@ def panel_6(study: Study) -> Panel:
     return Panel(
         "6",
         f"ss-rVAE with {_labels_each(images)} labels a class",
-        _gold_note(images),
+        (_gold_note(images),),
         {
             "latents": seen.z[:, :2].tolist(),
             "predicted": seen.y.tolist(),
@@ -137,11 +140,11 @@ def panel_s3(study: Study) -> Panel:
     truth = images.truth[hidden]
     labels = np.unique(images.truth)
     counts = {name: confusion_matrix(truth, a, labels=labels) for name, a in answers.items()}
-    note = _gold_note(images) + ("" if has_xgboost() else f" {NO_XGBOOST}")
+    notes = (_gold_note(images), *(() if has_xgboost() else (NO_XGBOOST,)))
     return Panel(
         "S3",
         "Classifiers on raw pixels, and the ss-rVAE",
-        note,
+        notes,
         {
             "classes": class_names(images),
             "counts": {name: table.tolist() for name, table in counts.items()},

@@ -40,8 +40,8 @@ class Panel:
         As in the paper: "3a".
     title : str
         What it shows.
-    note : str
-        How many images, and how many the paper has.
+    notes : tuple of str
+        Sentences: how many images, and how many the paper has.
     numbers : dict
         Everything drawn that is a number; JSON can hold it.
     compared : tuple of Comparison
@@ -52,7 +52,7 @@ class Panel:
 
     name: str
     title: str
-    note: str
+    notes: tuple[str, ...]
     numbers: Mapping[str, Any]
     compared: tuple[Comparison, ...] = ()
     pictures: Mapping[str, NDArray[Any]] = field(default_factory=dict)

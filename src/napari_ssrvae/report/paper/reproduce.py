@@ -136,7 +136,7 @@ def _write_numbers(path: Path, study: Study, panels: list[Panel]) -> None:
         "panels": {
             panel.name: {
                 "title": panel.title,
-                "note": panel.note,
+                "notes": list(panel.notes),
                 "numbers": dict(panel.numbers),
                 "compared": [asdict(row) for row in panel.compared],
             }
