@@ -49,9 +49,9 @@ def next_to_label(
     Raises
     ------
     InputError
-        Where the shapes do not fit together.
+        Where the shapes do not fit together, or n is below 0.
     """
-    p, points, labelled = _checked(probabilities, features, labelled_features)
+    p, points, labelled = _checked(probabilities, features, n, labelled_features)
     if not len(points):
         return np.empty(0, np.int64)
     points, labelled = _of_equal_spread(points, labelled)
@@ -71,7 +71,7 @@ def next_to_label(
 
 
 def _checked(
-    probabilities: ArrayLike, features: ArrayLike, labelled_features: ArrayLike | None
+    probabilities: ArrayLike, features: ArrayLike, n: int, labelled_features: ArrayLike | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     p, points = np.asarray(probabilities, np.float32), np.asarray(features, np.float32)
     if p.ndim != 2 or points.ndim != 2 or len(p) != len(points) or p.shape[1] < 2:
@@ -79,6 +79,8 @@ def _checked(
             "Choosing what to label needs one row of probabilities (of at least two classes) and "
             f"one of features an image, not {p.shape} and {points.shape}."
         )
+    if n < 0:
+        raise InputError(f"The number of images to choose must be 0 or more, not {n}.")
     if labelled_features is None:
         return p, points, np.empty((0, points.shape[1]), np.float32)
     labelled = np.asarray(labelled_features, np.float32)
@@ -98,14 +100,18 @@ def _of_equal_spread(
 
 
 def _typicality(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How crowded the surroundings of each point are; 1 for the median point.
+    """How crowded the surroundings of each point are: about 1 for most, 10 at most.
 
     One over the mean distance to the nearest of a sample of all points (Hacohen et al., ICML 2022,
     eq. 4): linear in the number of points.
     """
-    sample = points[np.linspace(0, len(points) - 1, min(len(points), REFERENCES)).astype(int)]
-    k = int(np.clip(NEIGHBOURS * len(sample), 3, 20))
-    if len(sample) <= k + 1:
+    at = np.linspace(0, len(points) - 1, min(len(points), REFERENCES)).astype(int)
+    k = int(np.clip(NEIGHBOURS * len(at), 3, 20))
+    if len(at) <= k:
         return np.ones(len(points), np.float32)
-    near = np.partition(euclidean_distances(points, sample), k, axis=1)[:, : k + 1].mean(axis=1)
-    return np.asarray(np.median(near) / (near + 1e-9))
+    apart = euclidean_distances(points, points[at])
+    apart[at, np.arange(len(at))] = np.inf  # nobody is its own neighbour
+    near = np.partition(apart, k - 1, axis=1)[:, :k].mean(axis=1)
+    # Bounded, or copies of one image would outweigh everything.
+    scale = near.mean() or 1.0
+    return np.asarray(scale / (near + 0.1 * scale), np.float32)

@@ -242,8 +242,8 @@ class QualityReport:
         low, high = self.accuracy_interval
         found = (
             f"{self._right} of {n} labelled particles were recognised by models that had not "
-            f"seen their label: {100 * self.accuracy:.0f} %, with 95 % certainty between "
-            f"{100 * low:.0f} and {100 * high:.0f} %."
+            f"seen their label: {100 * self.accuracy:.0f} % (95 % interval "
+            f"{100 * low:.0f} to {100 * high:.0f} %)."
         )
         return f"Too few labels to say much. {found}" if n < FEW_TESTED else found
 

@@ -133,7 +133,7 @@ def wilson_interval(right: int, n: int, level: float = 0.95) -> tuple[float, flo
     """Interval for a share that was seen `right` times in `n` (Wilson, 1927).
 
     Holds its level for few tries and for shares near 0 and 1, where share ± 2 standard errors
-    does not: 5 right of 5 are "between 57 and 100 %".
+    does not: 5 right of 5 are "57 to 100 %".
 
     Returns
     -------
