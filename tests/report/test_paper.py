@@ -97,10 +97,13 @@ def test_labelled_cards_are_upright_and_centred_and_the_others_hide_their_suit()
 
 
 def test_agglomerates_have_the_imbalance_and_the_labels_of_the_paper() -> None:
-    images = agglomerates(477, seed=0)
-    assert np.bincount(images.truth)[1:].tolist() == list(published.GOLD_COUNTS)
+    assert SMALL.agglomerates == FULL.agglomerates == 477
+    images = agglomerates(120, seed=0)
+    counts = np.bincount(images.truth)[1:]
+    np.testing.assert_allclose(counts, 120 / 477 * np.array(published.GOLD_COUNTS), atol=1)
     known = images.y >= 0
-    assert np.bincount(images.y[known])[1:].tolist() == [published.GOLD_LABELLED] * 4
+    expected = [min(published.GOLD_LABELLED, count // 2) for count in counts]
+    assert np.bincount(images.y[known])[1:].tolist() == expected
     assert (images.y[known] == images.truth[known]).all()
     area = [(images.X[images.truth == k] > 0).sum(axis=(1, 2)).mean() for k in (1, 2, 3, 4)]
     assert area == sorted(area)
@@ -136,13 +139,13 @@ def test_a_model_is_kept_under_all_its_settings(tmp_path: Path) -> None:
 
 def test_baselines_learn_images_of_classes_of_any_number() -> None:
     rng = np.random.default_rng(0)
-    y = np.repeat([3, 7], 20)
-    X = rng.random((40, 6, 6), dtype=np.float32) + 2 * (y == 7)[:, None, None]
+    y = np.repeat([3, 7], 100)
+    X = rng.random((200, 6, 6), dtype=np.float32) + 2 * (y == 7)[:, None, None]
     found = pixel_baselines(seed=0)
     assert {"decision tree", "random forest"} <= set(found)
     assert ("XGBoost" in found) == (find_spec("xgboost") is not None)
     for baseline in found.values():
-        assert baseline.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) == 1.0
+        assert baseline.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
 
 
 # -------------------------------------------------------------------- the figures

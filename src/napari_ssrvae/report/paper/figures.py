@@ -194,8 +194,7 @@ def _draw_4f(part: FigureBase, panel: Panel) -> None:
 
 def _draw_5(part: FigureBase, panel: Panel) -> None:
     grid = part.subplots(2, len(panel.pictures), height_ratios=(1.15, 1))
-    labels = np.unique(panel.numbers["truth"])
-    numbers = np.searchsorted(labels, panel.numbers["truth"])
+    numbers = np.array(panel.numbers["truth"]) - 1
     for (top, bottom), (name, manifold) in zip(grid.T, panel.pictures.items(), strict=True):
         _plane(top, manifold, name)
         cloud(bottom, panel.numbers["latents"][name], numbers, panel.numbers["classes"])
@@ -208,11 +207,8 @@ def _draw_6(part: FigureBase, panel: Panel) -> None:
     ):
         _plane(axes, manifold, name)
     left, right = bottom.subplots(1, 2)
-    labels = np.unique(panel.numbers["predicted"])
-    names = [panel.numbers["classes"][i - 1] for i in labels]
-    cloud(
-        left, panel.numbers["latents"], np.searchsorted(labels, panel.numbers["predicted"]), names
-    )
+    numbers = np.array(panel.numbers["predicted"]) - 1
+    cloud(left, panel.numbers["latents"], numbers, panel.numbers["classes"])
     left.set_title("latents in the colours of the predicted classes", size=SMALL_TEXT + 2)
     confusion(right, panel.numbers["counts"], panel.numbers["classes"])
     right.set_title("unlabelled agglomerates (the paper: every recall > 0.6)", size=SMALL_TEXT + 2)

@@ -109,7 +109,7 @@ def reproduce(
         progress(step, 0.5, "drawing")
         picture = out / f"figure-{name}.png"
         with replaced_file(picture) as temporary:
-            temporary.write_bytes(png(draw(made)))
+            temporary.write_bytes(png(draw(made), dpi=150))
         _write_numbers(_json(out, f"figure-{name}"), study, made)
         files[name] = {"picture": str(picture), "numbers": str(_json(out, f"figure-{name}"))}
         panels += made
