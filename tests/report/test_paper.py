@@ -265,7 +265,7 @@ def test_a_film_is_made_once_and_leaves_its_model_to_the_figures(tmp_path: Path)
     run("4b", tmp_path, told)
     assert told.trainings == []
     again = Told()
-    run("film-S2", tmp_path, again)
+    assert run("film-S2", tmp_path, again) == result
     assert again.steps == []
     assert "| film S2 | ss-rVAE with 8 labels" in comparison_table(tmp_path)
 

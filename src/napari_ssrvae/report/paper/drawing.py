@@ -16,7 +16,19 @@ from napari_ssrvae.report.figures import _quiet_axes as quiet_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["INK", "QUIET", "cloud", "coloured_table", "confusion", "mosaic", "quiet_axes", "tiled"]
+# Some of these names come from the report's figures, so that all pictures look alike.
+__all__ = [
+    "INK",
+    "QUIET",
+    "SMALL_TEXT",
+    "cloud",
+    "coloured_table",
+    "confusion",
+    "mosaic",
+    "quiet_axes",
+    "tiled",
+    "upright_plane",
+]
 
 SMALL_TEXT = 7
 _GAP = 2  # px between the images of a mosaic

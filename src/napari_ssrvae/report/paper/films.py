@@ -200,6 +200,8 @@ def _frame(
 
 def _write(path: Path, frames: list[NDArray[np.uint8]]) -> None:
     """Write a GIF that repeats for ever and rests on its last frame."""
+    # 16 levels leave fewer colours than a GIF may have: nothing is dithered, a fifth of the size.
+    levels = [(np.rint(frame / 17) * 17).astype(np.uint8) for frame in frames]
     durations = [1000 * _SECONDS_EACH] * (len(frames) - 1) + [1000 * _SECONDS_LAST]
     with replaced_file(path) as temporary:
-        imageio.imwrite(temporary, frames, extension=".gif", duration=durations, loop=0)
+        imageio.imwrite(temporary, levels, extension=".gif", duration=durations, loop=0)

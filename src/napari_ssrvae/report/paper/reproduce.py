@@ -95,14 +95,16 @@ def reproduce(
     )
     films, figures = parts(figure)
     files: dict[str, dict[str, str]] = {}
-    panels: list[Panel] = []
+    compared: list[dict[str, Any]] = []
     # Films first: their models are kept, and the figures need them again.
     for name in films:
         files[name] = {"film": str(film_path(FILMS[name], out)), "numbers": str(_json(out, name))}
-        if not _is_made(FILMS[name], study, out):
+        known = _made_before(FILMS[name], study, out)
+        if known is None:
             panel = make_film(FILMS[name], study, out)
             _write_numbers(_json(out, name), study, [panel])
-            panels.append(panel)
+            known = _rows([panel])
+        compared += known
     for name, its_panels in figures.items():
         step = f"figure {name}"
         made = [_PANELS[panel](study) for panel in its_panels]
@@ -112,13 +114,13 @@ def reproduce(
             temporary.write_bytes(png(draw(made), dpi=150))
         _write_numbers(_json(out, f"figure-{name}"), study, made)
         files[name] = {"picture": str(picture), "numbers": str(_json(out, f"figure-{name}"))}
-        panels += made
+        compared += _rows(made)
         progress(step, 1.0, picture.name)
     without = "S3" in figures and not has_xgboost()
     return {
         "out": str(out),
         "files": files,
-        "compared": [asdict(row) for panel in panels for row in panel.compared],
+        "compared": compared,
         "notes": [NO_XGBOOST] if without else [],
     }
 
@@ -138,7 +140,7 @@ def _write_numbers(path: Path, study: Study, panels: list[Panel]) -> None:
                 "title": panel.title,
                 "notes": list(panel.notes),
                 "numbers": dict(panel.numbers),
-                "compared": [asdict(row) for row in panel.compared],
+                "compared": _rows([panel]),
             }
             for panel in panels
         },
@@ -147,12 +149,18 @@ def _write_numbers(path: Path, study: Study, panels: list[Panel]) -> None:
         write_document(temporary, FORMAT, FORMAT_VERSION, content)
 
 
-def _is_made(film: Film, study: Study, out: Path) -> bool:
-    """Whether a film of these settings lies in the folder: the name of its model tells them."""
+def _rows(panels: list[Panel]) -> list[dict[str, Any]]:
+    return [asdict(row) for panel in panels for row in panel.compared]
+
+
+def _made_before(film: Film, study: Study, out: Path) -> list[dict[str, Any]] | None:
+    """Return the comparisons of a film of these settings, by its model's name; None: no film."""
     model = study.trained.path(film.system, film_set(film, study)).name
     try:
         found = read_document(out, f"film-{film.name}.json", FORMAT, FORMAT_VERSION)
-        numbers = found["panels"][film.name]["numbers"]
+        panel = found["panels"][film.name]
+        if not film_path(film, out).is_file() or panel["numbers"]["model"] != model:
+            return None
+        return list(panel["compared"])
     except (ReadError, KeyError):
-        return False
-    return film_path(film, out).is_file() and bool(numbers["model"] == model)
+        return None
