@@ -10,8 +10,8 @@ who runs this (`SSRVAE_REALDATA`, or ``shared/data`` beside the checkout):
     48 SEM and TEM figures from journals with instance maps (by256/emps), of unknown and different
     magnification: each has its own scale, as `extract_particles` chooses it.
 
-Particles touch where their outlines are at most two pixels apart. A clump of up to four is an
-agglomerate as it lies there. Nearly all particles of ``bam_tio2`` hang together in clumps of up to
+Particles touch where at most one pixel is between them (the maps part touching particles by a line
+of one pixel). A clump of up to four is an agglomerate as it lies there. Nearly all particles of ``bam_tio2`` hang together in clumps of up to
 seventeen; larger clumps are therefore cut into groups of one to four particles that touch each
 other, at random and without overlap: no particle is in two patches. What belongs to another group
 is masked out, as `extract_particles` does with every neighbour.
@@ -35,7 +35,7 @@ CACHE = Path(__file__).parents[1] / "cache" / "agglomerates"
 
 LARGEST = 4  # particles in an agglomerate
 _VERSION = 1  # of this way of cutting; a new one is cut anew
-_GAP = 2  # px between particles that touch
+_GAP = 2  # px from a particle's pixels to those of one that touches it
 _SMALLEST = 12.0  # px, diameter of the circle of a particle's area
 _SEEN = 0.9  # share of an agglomerate that its frame must hold; others are left out
 _INFO_BAR = {"bam_tio2": 704}  # first row of the bar

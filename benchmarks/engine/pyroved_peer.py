@@ -4,7 +4,8 @@ It is the paper's reference code (PyPI `pyroved` 0.3.0). Its own environment sha
 NumPy with the one that runs this.
 
 It is scaled down, or it would take hours a fit (its decoder computes every pixel for every class):
-1,000 unlabelled images at most, and at most `EPOCHS` epochs or `SECONDS` seconds of training.
+1,000 unlabelled images at most, all at 24x24, and at most `EPOCHS` epochs or `SECONDS` seconds of
+training.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ EPOCHS = 40
 SECONDS = 90
 UNLABELLED = 1000
 FEWEST = 300  # unlabelled images: with one batch of them pyroVED never uses a label
+NOTE = f"{UNLABELLED:,} images at 24x24, at most {EPOCHS} epochs or {SECONDS} s"
 _REQUIREMENT = "pyroved==0.3.0"
 _FOLDER = Path(__file__).parents[1] / ".pyroved"
 
