@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,9 +170,8 @@ def test_tasks_hide_the_labels_that_they_ask_for() -> None:
 
 def test_the_forest_on_shape_is_no_straw_man() -> None:
     task = tasks.few_labels(0, 5, tasks.QUICK)
-    found = forest_on_shape(task, 0)
-    for angle in tasks.ANGLES:
-        assert (found[f"{angle}°"] == task.tests[f"{angle}°"][1]).mean() >= 0.95
+    clean = replace(task, tests={"180°": task.tests["180°"]})
+    assert (forest_on_shape(clean, 0)["180°"] == clean.tests["180°"][1]).mean() >= 0.97
 
 
 @pytest.mark.realdata

@@ -11,10 +11,12 @@ who runs this (`SSRVAE_REALDATA`, or ``shared/data`` beside the checkout):
     magnification: each has its own scale, as `extract_particles` chooses it.
 
 Particles touch where at most one pixel is between them (the maps part touching particles by a line
-of one pixel). A clump of up to four is an agglomerate as it lies there. Nearly all particles of ``bam_tio2`` hang together in clumps of up to
-seventeen; larger clumps are therefore cut into groups of one to four particles that touch each
-other, at random and without overlap: no particle is in two patches. What belongs to another group
-is masked out, as `extract_particles` does with every neighbour.
+of one pixel). A clump of up to four is an agglomerate as it lies there. Nearly all particles of
+``bam_tio2`` hang together in clumps of up to seventeen; larger clumps are therefore cut into groups
+of one to four particles that touch each other, at random and without overlap: no particle is in two
+patches. What belongs to another group is masked out, as `extract_particles` does with every
+neighbour. Particles below 12 px, agglomerates at the rim of the micrograph, and those of which more
+than a tenth lies outside the frame of their patch are left out.
 """
 
 from __future__ import annotations
