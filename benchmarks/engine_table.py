@@ -180,10 +180,15 @@ def main() -> int:
     peers = measured_peers(options, cells)
     tables = {"Targets": judged(options, found, peers), **extras(found)}
     if "agglomerates" in options.rows:
+        tables["Real agglomerates: images of each class"] = [
+            tasks.class_counts(name) for name in agglomerates.NAMES
+        ]
         tables["Real agglomerates, 15 labels a class, paired by split"] = rows.agglomerate_lines(
             {name: found[name] for name in agglomerates.NAMES}, peers["forest, shape"]
         )
     tables[_peers_title()] = comparison(peers, found)
+    if options.quick:
+        print("A trial on tiny data with tiny training: none of these figures means anything.")
     report(tables, options.markdown)
     took = time.perf_counter() - start
     print(f"\n{cells.measured} cells measured in {took / 60:.1f} min, the others kept.")

@@ -14,7 +14,6 @@ from .measures import calibration_error, paired
 Cell = Mapping[str, Any]
 
 SLACK = 0.02  # the worst seed stays within this of the figure
-LABELS_A_CLASS = 15
 
 
 @dataclass(frozen=True)

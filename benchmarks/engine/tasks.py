@@ -25,6 +25,8 @@ PAPER_ANGLES = (0, 24, 60, 84, 120, 180)
 
 _PAPERS_IMBALANCE = {1: 304, 2: 93, 3: 49, 4: 31}
 _LABELS_A_CLASS = 15
+FEWEST = 25
+"""Images of a class of the real agglomerates; classes of fewer are left out."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,23 @@ def imbalanced(seed: int, sizes: Sizes) -> Task:
 
 
 def real_agglomerates(name: str, split: int) -> Task:
-    """Make one split of the real agglomerates: 15 labels a class, the rest is asked."""
+    """Make one split of the real agglomerates: 15 labels a class, the rest is asked.
+
+    A class of which too few would be left to ask about takes no part.
+    """
     X, y = agglomerates(name)
-    return _transductive(X, y, np.random.default_rng(split))
+    enough = np.isin(y, np.flatnonzero(np.bincount(y) >= FEWEST))
+    return _transductive(X[enough], y[enough], np.random.default_rng(split))
+
+
+def class_counts(name: str) -> dict[str, str]:
+    """Count the real agglomerates of each class, as a line of a table."""
+    counts = np.bincount(agglomerates(name)[1])[1:]
+    shown = {
+        f"{c} particles": f"{n}" if n >= FEWEST else f"{n} (left out)"
+        for c, n in enumerate(counts.tolist(), start=1)
+    }
+    return {"data": name, **shown}
 
 
 def _transductive(X: Images, truth: Labels, rng: np.random.Generator) -> Task:
