@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_ssrvae.learning.pose import sampling_grid, turn_vectors, turned_back, warp, wrapped
+from napari_ssrvae.learning.pose import (
+    sampling_grid,
+    stretched,
+    turned_vectors,
+    upright_grid,
+    warp,
+    wrapped,
+)
 
 
 def _posed(image, angle=0.0, shift=(0.0, 0.0), scale=1.0):
@@ -55,9 +62,33 @@ def test_vectors_and_images_turn_alike(turn):
     image = torch.zeros(1, 33, 33)
     image[0, 16 - 5, 16 + 9] = 1
     y, x = np.argwhere(torch.rot90(image[0], turn).numpy())[0] - 16
-    vector = turn_vectors(torch.tensor([[-5.0, 9.0]]), torch.tensor([turn]))
-    np.testing.assert_allclose(vector[0], [y, x], atol=1e-6)
-    torch.testing.assert_close(turned_back(torch.rot90(image, turn, (-2, -1)), 4)[turn], image)
+    vector = turned_vectors(torch.tensor([[-5.0, 9.0]]), torch.tensor([turn * math.pi / 2]))
+    np.testing.assert_allclose(vector[0], [y, x], atol=1e-5)
+
+
+def test_a_posed_image_is_brought_upright_again(pointer):
+    angle, shift = torch.tensor([math.pi / 2]), torch.tensor([[0.125, -0.125]])
+    posed = _posed(pointer, math.pi / 2, (0.125, -0.125))
+    upright = warp(torch.as_tensor(posed)[None], upright_grid(angle, shift, 32), 0.0)
+    np.testing.assert_allclose(upright[0], pointer, atol=1e-4)
+
+
+def test_a_stretch_lengthens_along_x_and_narrows_along_y():
+    image = torch.zeros(1, 64, 64)
+    image[0, 24:40, 24:40] = 1
+    unit = sampling_grid(torch.zeros(1), torch.zeros(1, 2), torch.ones(1), 64)
+    seen = warp(image, stretched(unit, torch.tensor([[0.0, 0.4, 0.0]])), 0.0)[0]
+    assert (seen[32] > 0.5).sum() == pytest.approx(16 * math.exp(0.4), abs=1.5)
+    assert (seen[:, 32] > 0.5).sum() == pytest.approx(16 * math.exp(-0.4), abs=1.5)
+
+
+def test_deformation_and_pose_are_undone_together(pointer):
+    deformation = torch.tensor([[0.1, 0.15, -0.1]])
+    angle, shift, one = torch.tensor([0.7]), torch.tensor([[0.05, 0.02]]), torch.ones(1)
+    blurred = torch.as_tensor(pointer)[None]
+    posed = warp(blurred, stretched(sampling_grid(angle, shift, one, 32), deformation), 0.0)
+    again = warp(posed, upright_grid(angle, shift, 32, deformation), 0.0)
+    assert np.corrcoef(again.ravel(), blurred.ravel())[0, 1] > 0.95
 
 
 def test_wrapped():

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "micrograph",
         "objects",
         "particles",
+        "patch_shape",
         "reading",
         "segmentation",
         "settings",

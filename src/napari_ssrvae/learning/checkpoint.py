@@ -21,11 +21,13 @@ from torch import Tensor
 import napari_ssrvae
 from napari_ssrvae.errors import ReadError, VersionError, WriteError
 
+from .calibration import Calibration
+from .matching import Matching
 from .model import Architecture, PosedVAE
 from .networks import ClassEncoder
 from .preprocessing import Normalisation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MODEL, _CLASSIFIER = "napari-ssrvae model", "napari-ssrvae classifier"
 
 
@@ -39,6 +41,7 @@ class TrainedState:
     history: pd.DataFrame
     optimiser: dict[str, Tensor]
     seed: int
+    calibration: Calibration
 
 
 def save_model(folder: Path, parameters: Mapping[str, Any], state: TrainedState) -> None:
@@ -57,6 +60,7 @@ def save_model(folder: Path, parameters: Mapping[str, Any], state: TrainedState)
         "classes": state.classes.tolist(),
         "history": json.loads(state.history.to_json(orient="split", double_precision=15)),
         "seed": state.seed,
+        "calibration": asdict(state.calibration),
     }
     _write(folder, "model.json", about, {
         "weights.safetensors": state.module.state_dict(),
@@ -89,6 +93,7 @@ def load_model(folder: Path) -> tuple[dict[str, Any], TrainedState]:
             history=_history(history["data"], history["columns"]),
             optimiser=optimiser,
             seed=int(about["seed"]),
+            calibration=Calibration(**about["calibration"]),
         )
         return dict(about["parameters"]), state
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -100,32 +105,41 @@ def save_classifier(
     encoder: ClassEncoder,
     normalisation: Normalisation,
     classes: NDArray[np.int64],
-    n_turns: int,
+    temperature: float,
+    matching: Matching,
 ) -> None:
-    """Write a class encoder alone."""
+    """Write a class encoder, and what answers for images that are too noisy for it."""
+    numbers = asdict(matching)
+    uprights = numbers.pop("uprights")
     about = {
         "kind": _CLASSIFIER,
         "size": encoder.size,
         "normalisation": asdict(normalisation),
         "classes": classes.tolist(),
-        "n_turns": n_turns,
+        "temperature": temperature,
+        "matching": numbers,
     }
-    _write(folder, "classifier.json", about, {"classifier.safetensors": encoder.state_dict()})
+    tensors = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    _write(folder, "classifier.json", about, {
+        "classifier.safetensors": {**tensors, "uprights": uprights}
+    })  # fmt: skip
 
 
 def load_classifier(
     folder: Path,
-) -> tuple[ClassEncoder, Normalisation, NDArray[np.int64], int]:
+) -> tuple[ClassEncoder, Normalisation, NDArray[np.int64], float, Matching]:
     """Read what `save_classifier` wrote."""
     about = _read_json(folder / "classifier.json", _CLASSIFIER)
-    weights = _read_tensors(folder / "classifier.safetensors")
+    tensors = _read_tensors(folder / "classifier.safetensors")
     try:
         classes = np.array(about["classes"], np.int64)
+        matching = Matching(tensors.pop("uprights"), **about["matching"])
         with torch.random.fork_rng():
             encoder = ClassEncoder(len(classes), int(about["size"]))
-        encoder.load_state_dict(weights)
+        encoder.load_state_dict({name.removeprefix("encoder."): v for name, v in tensors.items()})
         normalisation = Normalisation(**about["normalisation"])
-        return encoder.requires_grad_(False).eval(), normalisation, classes, int(about["n_turns"])
+        encoder.requires_grad_(False).eval()
+        return encoder, normalisation, classes, float(about["temperature"]), matching
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _damaged(folder) from error
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,22 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm as standard_normal
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from napari_ssrvae.errors import InputError, NotFittedError, TrainingError
+from napari_ssrvae.errors import InputError, NotFittedError
 
 from . import checkpoint
+from .calibration import matching
 from .classifier import BATCH, Classifier, class_features
-from .evaluation import QualityReport, cross_validated, next_to_label
+from .evaluation import QualityProgress, cross_validated
+from .fitting import Fitting, Recipe
 from .inference import Latents, chosen_device, decoded, encoded
-from .model import DECODERS, INVARIANCES, Architecture, PosedVAE, Weights
-from .preprocessing import Normalisation, checked_images, checked_labels
-from .training import (
-    DivergedError,
-    EpochState,
-    Trainer,
-    TrainingData,
-    TrainingSettings,
-    in_own_randomness,
-)
+from .next_label import next_to_label
+from .preprocessing import Normalisation, TrainingData, checked_images, checked_labels
+from .quality import QualityReport
+from .training import EpochState
 
 
 class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -87,9 +81,10 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         steps_per_epoch: int = 10,
         batch_size: int = 48,
         labelled_batch_size: int = 32,
-        learning_rate: float = 2e-3,
-        classification_weight: float = 30.0,
+        learning_rate: float = 4e-3,
+        classification_weight: float = 10.0,
         kl_weight: float = 0.3,
+        angle_prior: str = "uniform",
     ) -> None:
         self.latent_dim = latent_dim
         self.invariances = invariances
@@ -103,6 +98,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.classification_weight = classification_weight
         self.kl_weight = kl_weight
+        self.angle_prior = angle_prior
 
     # ------------------------------------------------------------------- training
 
@@ -156,7 +152,8 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         the best model so far. Until then it keeps answering with the model that it had before.
         """
         images = checked_images(X)
-        self._check_parameters()
+        recipe = Recipe.of(self.get_params())
+        device = chosen_device(self.device)
         if len(images) < 2:
             raise InputError(f"Training needs at least 2 images, not {len(images)}.")
         before = self._state() if resume else None
@@ -165,137 +162,49 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, indices = checked_labels(y, len(images), before.classes if before else None)
         if max_seconds is not None and not max_seconds > 0:
             raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
-        return self._train(images, classes, indices, before, max_seconds)
-
-    def _train(
-        self,
-        images: NDArray[Any],
-        classes: NDArray[np.int64],
-        indices: NDArray[np.int64],
-        before: checkpoint.TrainedState | None,
-        max_seconds: float | None,
-    ) -> Generator[EpochState, None, None]:
         normalisation = before.normalisation if before else Normalisation.of(images)
-        data = TrainingData(images, normalisation, indices)
-        data.check()
         seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
-        device = chosen_device(self.device)
-        settings = self._settings(len(images), resumed=before is not None, seconds=max_seconds)
-        rows: list[dict[str, float]] = []
-        trainer: Trainer | None = None
-        finished: PosedVAE | None = None
+        data = TrainingData(images, normalisation, indices)
+        return self._fitted(Fitting(recipe, data, classes, before, seed, device, max_seconds))
+
+    def _fitted(self, fitting: Fitting) -> Generator[EpochState, None, None]:
+        self._fitting: Fitting | None = fitting
         try:
-            for retry in (False, True):
-                if retry:
-                    settings = replace(settings, learning_rate=settings.learning_rate / 5)
-                module = self._module(classes, normalisation, before, seed)
-                known = before.classes if before else classes[:0]
-                fresh = np.flatnonzero(~np.isin(classes, known)).tolist()
-                trainer = Trainer(
-                    module, data, settings, seed, device, None if before is None else fresh
-                )
-                if before is not None:
-                    trainer.optimiser.load_state(before.optimiser)
-                rows.clear()
-                try:
-                    for state in trainer.epochs():
-                        rows.append(asdict(state))
-                        yield state
-                    break
-                except DivergedError as error:
-                    finished = trainer.best
-                    if retry:
-                        raise TrainingError(
-                            "Training diverged twice (the loss is not a number); try a lower "
-                            "learning_rate, or look for broken images. The best model is kept."
-                        ) from error
+            yield from fitting.epochs()
         finally:
-            best = trainer.best if trainer is not None and trainer.best is not None else finished
-            if trainer is not None and best is not None:
-                self._trained = checkpoint.TrainedState(
-                    module=best,
-                    normalisation=normalisation,
-                    classes=classes,
-                    history=_continued(before, rows),
-                    optimiser=trainer.optimiser.state(),
-                    seed=seed,
-                )
+            self._fitting = None
+            state = fitting.state(finished=True)
+            if state is not None:
+                self._trained = state
 
-    def _module(
-        self,
-        classes: NDArray[np.int64],
-        normalisation: Normalisation,
-        before: checkpoint.TrainedState | None,
-        seed: int,
-    ) -> PosedVAE:
-        architecture = Architecture(
-            n_classes=max(1, len(classes)),
-            latent_dim=self.latent_dim,
-            invariances=tuple(i for i in INVARIANCES if i in self.invariances),
-            decoder=self.decoder,
-            size=normalisation.size,
-            background=normalisation.background,
-            classifier_size=min(normalisation.size, 48),
-        )
-        with in_own_randomness(seed):
-            module = PosedVAE(architecture)
-        if before is not None:
-            if replace(architecture, n_classes=1) != replace(
-                before.module.architecture, n_classes=1
-            ):
-                raise InputError(
-                    "Latents, invariances or decoder were changed since the model was trained; "
-                    "train anew instead of resuming."
-                )
-            module.take_over(before.module, np.searchsorted(classes, before.classes).tolist())
-        return module
+    def so_far(self) -> SSRVAE:
+        """Return a trained estimator with the best weights so far, while `iter_fit` is open.
 
-    def _settings(self, n: int, *, resumed: bool, seconds: float | None) -> TrainingSettings:
-        steps = int(np.clip(160 + 0.4 * n, 180, 500))
-        epochs = self.epochs or -(-steps // self.steps_per_epoch)
-        if resumed and not self.epochs:
-            epochs = -(-epochs // 2)
-        return TrainingSettings(
-            n_epochs=epochs,
-            steps_per_epoch=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            labelled_batch_size=self.labelled_batch_size,
-            learning_rate=self.learning_rate * (0.5 if resumed else 1),
-            weights=Weights(kl=self.kl_weight, classification=self.classification_weight),
-            ramp=0.0 if resumed else 1 / 3,
-            warm_up=0.0 if resumed else 0.4,
-            max_seconds=seconds,
-        )
-
-    def _check_parameters(self) -> None:
-        for name in ("latent_dim", "steps_per_epoch", "batch_size", "labelled_batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(f"{name} must be a whole number above 0, not {value!r}.")
-        if self.epochs is not None and (
-            not isinstance(self.epochs, int | np.integer) or self.epochs < 1
-        ):
-            raise InputError(f"epochs must be None or a whole number above 0, not {self.epochs!r}.")
-        for name in ("learning_rate", "classification_weight", "kl_weight"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, not {getattr(self, name)!r}.")
-        if self.decoder not in DECODERS:
-            raise InputError(f"decoder must be one of {DECODERS}, not {self.decoder!r}.")
-        if isinstance(self.invariances, str) or not set(self.invariances) <= set(INVARIANCES):
-            raise InputError(
-                f"invariances must be a sequence of {INVARIANCES}, not {self.invariances!r}."
-            )
-        chosen_device(self.device)
+        Raises
+        ------
+        NotFittedError
+            Where nothing was trained yet.
+        """
+        fitting: Fitting | None = getattr(self, "_fitting", None)
+        state = fitting.state(finished=False) if fitting is not None else None
+        model = type(self)(**self.get_params())
+        model._trained = state or self._state()
+        return model
 
     # ------------------------------------------------------------ using the model
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return the most probable class of each image, (n,)."""
-        return self.classifier().predict(X)
+    def predict(self, X: ArrayLike, *, fast: bool = False) -> NDArray[np.int64]:
+        """Return the most probable class of each image, (n,); `fast` as in `predict_proba`."""
+        return self.classifier().predict(X, fast=fast)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Probabilities (n, k) in the order of `classes_`."""
-        return self.classifier().predict_proba(X)
+    def predict_proba(self, X: ArrayLike, *, fast: bool = False) -> NDArray[np.float32]:
+        """Probabilities (n, k) in the order of `classes_`.
+
+        Images that are much noisier than the training's are matched against the decoder's images,
+        which takes milliseconds each. With `fast`, no image is, and each is seen in one orientation
+        instead of four.
+        """
+        return self.classifier().predict_proba(X, fast=fast)
 
     def classifier(self) -> Classifier:
         """Return the class encoder alone: predicts, saves, loads without the rest of the model."""
@@ -304,17 +213,24 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise NotFittedError(
                 "This model was trained without labels and has no classes; call fit with y."
             )
-        rotation = "rotation" in state.module.architecture.invariances
         return Classifier(
-            state.module.class_encoder, state.normalisation, state.classes, 4 if rotation else 1
+            state.module.class_encoder,
+            state.normalisation,
+            state.classes,
+            state.calibration.temperature,
+            matching(state.module, state.calibration),
         )
 
     def encode(self, X: ArrayLike) -> Latents:
         """Most probable class, pose and mean z of each image."""
         state = self._state()
-        parts = [encoded(state, x) for x in self._batches(X)]
+        y = self.predict(X) if len(state.classes) else np.full(len(np.asarray(X)), -1, np.int64)
+        indices = torch.from_numpy(np.searchsorted(state.classes, y))
+        parts = [
+            encoded(state, x, k.to(x.device))
+            for x, k in zip(self._batches(X), torch.split(indices, BATCH), strict=True)
+        ]
         z, angle, shift, scale = (np.concatenate([part[i] for part in parts]) for i in range(4))
-        y = self.predict(X) if len(state.classes) else np.full(len(z), -1, np.int64)
         frame = np.array([state.normalisation.height, state.normalisation.width])
         return Latents(
             z, angle, (shift * state.normalisation.size / frame).astype(np.float32), scale, y
@@ -409,8 +325,10 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         contrast = ((scaled - state.normalisation.background) ** 2).mean(axis=(1, 2))
         return np.asarray(missed / (contrast + 1e-3), np.float32)
 
-    def suggest(self, X: ArrayLike, n: int = 1) -> NDArray[np.int64]:
-        """Choose the images whose labels would teach most: uncertain, and unlike each other.
+    def suggest(
+        self, X: ArrayLike, n: int = 1, labelled: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Choose the images whose labels would teach most.
 
         Parameters
         ----------
@@ -418,20 +336,40 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             (m, H, W) unlabelled images.
         n : int
             How many to suggest, at most m; the most useful first.
+        labelled : array_like, optional
+            (l, H, W) images that have labels: what is like them is asked for last.
         """
-        self.classifier()
-        features = np.concatenate(
-            [class_features(self._state().module.class_encoder, x) for x in self._batches(X)]
-        )
-        return next_to_label(self.predict_proba(X), features, n)
+        probabilities = self.predict_proba(X)
+        known = None if labelled is None else self._features(labelled)
+        return next_to_label(probabilities, self._features(X), n, known)
 
-    def quality(self, X: ArrayLike, y: ArrayLike) -> QualityReport:
+    def _features(self, X: ArrayLike) -> NDArray[np.float32]:
+        encoder = self._state().module.class_encoder
+        return np.concatenate([class_features(encoder, x) for x in self._batches(X)])
+
+    def quality(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        max_seconds: float | None = None,
+        progress: Callable[[QualityProgress], object] | None = None,
+    ) -> QualityReport:
         """How well the labelled images are classified by models that never saw their labels.
 
         Trains up to three models of this one's settings, each on all images but without the labels
         of one part; the estimator itself is not changed and need not be trained.
+
+        Parameters
+        ----------
+        X, y : array_like
+            (n, H, W) images and (n,) classes, -1 where unlabelled.
+        max_seconds : float, optional
+            Time budget of one training.
+        progress : callable, optional
+            Called with the `QualityProgress` of every epoch.
         """
-        return cross_validated(self, checked_images(X), np.asarray(y))
+        return cross_validated(self, X, y, max_seconds=max_seconds, progress=progress)
 
     # ------------------------------------------------------------------- storage
 
@@ -490,15 +428,3 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not np.isin(wanted, state.classes).all():
             raise InputError(f"y must be one of the classes {state.classes.tolist()}.")
         return np.searchsorted(state.classes, wanted)
-
-
-def _continued(
-    before: checkpoint.TrainedState | None, rows: list[dict[str, float]]
-) -> pd.DataFrame:
-    history = pd.DataFrame(rows, columns=list(EpochState.__dataclass_fields__))
-    if before is None or before.history.empty:
-        return history
-    if history.empty:
-        return before.history
-    history["epoch"] += int(before.history["epoch"].iloc[-1])
-    return pd.concat([before.history, history], ignore_index=True)

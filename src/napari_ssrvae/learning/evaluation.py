@@ -14,7 +14,6 @@ from sklearn.base import clone
 
 from napari_ssrvae.errors import InputError
 
-from .next_label import next_to_label
 from .preprocessing import checked_images, checked_labels
 from .quality import QualityReport
 
@@ -28,7 +27,6 @@ __all__ = [
     "cross_validated",
     "held_back_parts",
     "iter_cross_validated",
-    "next_to_label",
 ]
 
 FOLDS = 3  # as many fits, and no more: the report may cost three times one training

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from napari_ssrvae.errors import InputError
 
 from .checkpoint import TrainedState
-from .classifier import BATCH, class_probabilities
-from .pose import QUARTER, wrapped
+from .classifier import BATCH
+from .pose import wrapped
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,20 @@ class Latents:
 
 
 @torch.inference_mode()
-def encoded(state: TrainedState, x: torch.Tensor) -> tuple[NDArray[np.float32], ...]:
-    """Encode normalised images (n, s, s): z, angle, shift in square frames, scale."""
+def encoded(
+    state: TrainedState, x: torch.Tensor, y: torch.Tensor
+) -> tuple[NDArray[np.float32], ...]:
+    """Encode normalised images (n, s, s) of class indices (n,).
+
+    Returns z, angle, shift in square frames, and scale.
+    """
     module = state.module
-    rows = torch.arange(len(x), device=x.device)
-    y = torch.zeros_like(rows)
-    if len(state.classes):
-        turns = module.architecture.n_turns
-        y = class_probabilities(module.class_encoder, x, turns).argmax(1)
-    posterior = module.posterior(x)
-    turn = posterior.turn[:, y, rows].argmax(0)
-    q = posterior.at(turn, y, rows)
     used = module.architecture.invariances
+    found = module.registration()(x - module.background)
+    q = module.posterior(x, found.angle, found.shift).at(y, torch.arange(len(x), device=x.device))
     return (
         q.z.cpu().numpy(),
-        wrapped((turn * QUARTER + q.residual) * ("rotation" in used)).cpu().numpy(),
+        wrapped(q.angle * ("rotation" in used)).cpu().numpy(),
         (q.shift * ("translation" in used)).cpu().numpy(),
         (q.log_scale * ("scale" in used)).exp().cpu().numpy(),
     )

@@ -6,7 +6,6 @@ after Ziatdinov et al., Digital Discovery 3 (2024) 1213, with M2 of Kingma et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,17 +19,24 @@ from pyro import poutine
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
-from .networks import ClassEncoder, CoordinateDecoder, PoseEncoder, TemplateDecoder, _resized
-from .pose import QUARTER, sampling_grid, turn_vectors, turned_back
+from .networks import (
+    LOGITS,
+    ClassEncoder,
+    CoordinateDecoder,
+    PoseEncoder,
+    TemplateDecoder,
+    resized,
+)
+from .pose import sampling_grid, turned_vectors, upright_grid, warp
+from .priors import AnglePrior
+from .registration import Registration
 
 SHIFT_PRIOR = 0.1  # fraction of the frame: the paper's dx_prior
 LOG_SCALE_PRIOR = 0.15
-TURN_WEIGHT = 10.0
 # Checking the arguments of every distribution would take a tenth of each step.
 Bernoulli = partial(dist.Bernoulli, validate_args=False)
 Categorical = partial(dist.Categorical, validate_args=False)
 Normal = partial(dist.Normal, validate_args=False)
-Uniform = partial(dist.Uniform, validate_args=False)
 
 DECODERS = ("template", "coordinate")
 INVARIANCES = ("rotation", "translation", "scale")
@@ -52,11 +58,7 @@ class Architecture:
     background: float
     classifier_size: int = 48
     decoder_size: int = 24
-
-    @property
-    def n_turns(self) -> int:
-        """Quarter turns that the guide tells apart."""
-        return 4 if "rotation" in self.invariances else 1
+    angle_prior: str = "uniform"
 
 
 @dataclass(frozen=True)
@@ -64,45 +66,41 @@ class Weights:
     """How strongly each part of the loss counts in one step."""
 
     kl: float = 0.3
-    classification: float = 30.0
-    pose: float = 10.0
+    classification: float = 10.0
     elbo: bool = True
+    teaching: float = 30.0
     class_entropy: float = 1.0
     class_gradient: float = 1.0
 
 
-class Posed(NamedTuple):
-    """Images (m, s, s) of classes (m,) in a pose that is known: angle (m,) and shift (m, 2)."""
+@dataclass(frozen=True)
+class Batch:
+    """Images of one step.
+
+    `images` (n, s, s) with classes `y` (n,), -1 where unknown, are explained by the
+    ELBO, from the poses `angle` (k, n) and `shift` (k, n, 2) at which each class was found in
+    them; `labelled` (m, s, s) with classes `labels` (m,) and, where there are classes, the
+    teachers' `belief` (n, k) of the images teach the class encoder. `record` takes what is to be
+    told of the step, `logits` what model and guide share.
+    """
 
     images: Tensor
     y: Tensor
     angle: Tensor
     shift: Tensor
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images of one step: unlabelled (n, s, s), labelled (m, s, s) with classes (m,), anchors."""
-
-    unlabelled: Tensor
     labelled: Tensor
-    y: Tensor
-    anchors: Posed
+    labels: Tensor
+    belief: Tensor | None
     weights: Weights
     record: dict[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def few_labelled(self) -> tuple[Tensor, Tensor]:
-        """Every second labelled image and its class: enough for the ELBO, which costs more."""
-        return self.labelled[::2], self.y[::2]
+    logits: list[Tensor] = field(default_factory=list)
 
 
 class Posterior(NamedTuple):
-    """Parameters of q(turn, residual, shift, log scale, z | x, y), leading shape (turns, k, n)."""
+    """Parameters of q(angle, shift, log scale, z | x, y), leading shape (k, n)."""
 
-    turn: Tensor
-    residual: Tensor
-    residual_sd: Tensor
+    angle: Tensor
+    angle_sd: Tensor
     shift: Tensor
     shift_sd: Tensor
     log_scale: Tensor
@@ -110,9 +108,9 @@ class Posterior(NamedTuple):
     z: Tensor
     z_sd: Tensor
 
-    def at(self, turn: Tensor, y: Tensor, row: Tensor) -> Posterior:
-        """Take the parameters for given turns and classes, broadcast against each other."""
-        return Posterior(*(values[turn, y, row] for values in self))
+    def at(self, y: Tensor, row: Tensor) -> Posterior:
+        """Take the parameters for given classes, broadcast against rows."""
+        return Posterior(*(values[y, row] for values in self))
 
 
 class PosedVAE(nn.Module):
@@ -128,7 +126,7 @@ class PosedVAE(nn.Module):
         super().__init__()
         a = self.architecture = architecture
         self.class_encoder = ClassEncoder(a.n_classes, a.classifier_size)
-        self.pose_encoder = PoseEncoder(a.n_classes, 9 + 2 * a.latent_dim, a.decoder_size)
+        self.pose_encoder = PoseEncoder(a.n_classes, 8 + 2 * a.latent_dim, a.decoder_size)
         self.background: Tensor
         self.decoder: nn.Module = (
             TemplateDecoder(a.n_classes, a.latent_dim, a.decoder_size)
@@ -139,25 +137,34 @@ class PosedVAE(nn.Module):
 
     # ------------------------------------------------------------------ parts
 
-    def posterior(self, images: Tensor) -> Posterior:
-        """Encode pose and z of images (n, s, s) for every turn and class."""
+    def posterior(self, images: Tensor, angle: Tensor, shift: Tensor) -> Posterior:
+        """Encode pose and z of images (n, s, s), given where each class was found in them.
+
+        Parameters
+        ----------
+        images : Tensor
+            (n, s, s).
+        angle, shift : Tensor
+            (k, n) and (k, n, 2).
+        """
         a = self.architecture
-        small = _resized(images, a.decoder_size)
-        turned = turned_back(small, a.n_turns)
-        out = self.pose_encoder(turned.flatten(0, 1)).unflatten(0, (a.n_turns, len(images)))
-        turn, pose, z = out.transpose(1, 2).split((1, 8, 2 * a.latent_dim), dim=-1)
-        quarters = torch.arange(a.n_turns, device=images.device)[:, None, None]
+        k, n = angle.shape
+        small = resized(images, a.decoder_size).expand(k, n, -1, -1).flatten(0, 1)
+        grid = upright_grid(angle.flatten(), shift.flatten(0, 1), a.decoder_size)
+        upright = warp(small, grid, self.background)
+        y = torch.arange(k, device=images.device).repeat_interleave(n)
+        out = self.pose_encoder(upright, y).unflatten(0, (k, n))
+        pose, z = out.split((8, 2 * a.latent_dim), dim=-1)
         return Posterior(
-            turn=turn.squeeze(-1),
-            residual=1.25 * QUARTER / 2 * torch.tanh(2 * pose[..., 0]),
-            residual_sd=0.02 + 0.3 * torch.sigmoid(pose[..., 1]),
-            # Found in the turned frame, told in the image's own.
-            shift=turn_vectors(0.3 * torch.tanh(pose[..., 2:4]), quarters),
-            shift_sd=0.005 + 0.1 * torch.sigmoid(pose[..., 4:6] - 1),
+            angle=angle + 0.4 * torch.tanh(pose[..., 0]),
+            angle_sd=0.02 + 0.2 * torch.sigmoid(pose[..., 1] - 1),
+            # Seen in the upright image, told in the posed one.
+            shift=shift + turned_vectors(0.1 * torch.tanh(pose[..., 2:4]), angle),
+            shift_sd=0.004 + 0.05 * torch.sigmoid(pose[..., 4:6] - 1),
             log_scale=0.5 * torch.tanh(pose[..., 6]),
             log_scale_sd=0.01 + 0.2 * torch.sigmoid(pose[..., 7] - 1),
             z=z[..., : a.latent_dim],
-            z_sd=0.01 + nnf.softplus(z[..., a.latent_dim :]),
+            z_sd=0.01 + nnf.softplus(z[..., a.latent_dim :] - 1),
         )
 
     def decode(
@@ -173,24 +180,36 @@ class PosedVAE(nn.Module):
         return logits
 
     @torch.no_grad()
-    def start_from(self, images: Tensor, classes: Sequence[int]) -> None:
-        """Let the templates of some classes begin as one centred image each, (m, s, s).
+    def start_from(self, images: Tensor, classes: Sequence[int], deformation: Tensor) -> None:
+        """Let the templates of some classes begin as one upright image each, (m, s, s).
 
         A template that begins without a shape becomes a disc: the mean over all angles, from which
-        no gradient says which way is up. One image, whatever its pose, defines "upright".
+        no gradient says which way is up. `deformation` (3, d) is what z does to it at first.
         """
         if isinstance(self.decoder, TemplateDecoder):
-            small = _resized(images, self.decoder.size).clamp(0.05, 0.95)
-            self.decoder.upright.weight[:, list(classes)] = torch.logit(small).flatten(1).T
+            small = resized(images, self.decoder.size).clamp(0.03, 0.97)
+            self.decoder.upright.weight[:, list(classes)] = torch.logit(small).flatten(1).T / LOGITS
+            self.decoder.deformation[list(classes)] = deformation
 
     @torch.no_grad()
-    def upright(self) -> Tensor:
-        """Each class's image at z = 0 and no pose, (k, size, size)."""
+    def uprights(self, size: int) -> Tensor:
+        """Images (k, j, size, size) of each class without pose: z = 0 first, then around it."""
         a = self.architecture
-        y = torch.arange(a.n_classes, device=self.background.device)
-        zero = self.background.new_zeros(a.n_classes, max(2, a.latent_dim))
-        z, shift = zero[:, : a.latent_dim], zero[:, :2]
-        return self.decode(y, z, zero[:, 0], shift, zero[:, 0] + 1, a.size).sigmoid()
+        points = sigma_points(a.latent_dim).to(self.background.device)
+        j, k = len(points), a.n_classes
+        y = torch.arange(k, device=points.device).repeat_interleave(j)
+        zero = points.new_zeros(k * j)
+        images = self.decode(y, points.repeat(k, 1), zero, zero.expand(2, -1).T, zero + 1, size)
+        return images.sigmoid().reshape(k, j, size, size)
+
+    def registration(self) -> Registration:
+        """Make what finds this model's classes in images."""
+        used = self.architecture.invariances
+        return Registration(
+            self.uprights(self.architecture.decoder_size) - self.background,
+            rotation="rotation" in used,
+            translation="translation" in used,
+        )
 
     def take_over(self, other: PosedVAE, places: list[int]) -> None:
         """Copy the weights of a model with fewer classes; class i of it is class places[i] here.
@@ -221,89 +240,51 @@ class PosedVAE(nn.Module):
     # ------------------------------------------------------- Pyro model and guide
 
     def model(self, batch: Batch) -> None:
-        """Generate the unlabelled and the labelled images; judge what is known of them.
+        """Judge the labels, and generate the images.
 
-        The last are auxiliary losses: the class encoder's likelihood of the labels, and the pose
-        encoder's likelihood of the poses of the anchors.
+        The former are auxiliary losses: the class encoder's likelihood of the labels (the paper's),
+        and of what is believed of the unlabelled images.
         """
+        # First, since Pyro enumerates y for every site that comes after it.
+        if batch.belief is not None:
+            self._learn_classes(batch, batch.belief)
         if batch.weights.elbo:
-            self._generate("unlabelled", batch.unlabelled, None, batch.weights)
-        self._recognise_pose(batch)
-        if not len(batch.labelled):
-            return
-        if batch.weights.elbo:
-            self._generate("labelled", *batch.few_labelled, batch.weights)
+            self._generate(batch)
+
+    def _learn_classes(self, batch: Batch, belief: Tensor) -> None:
+        """Judge the class encoder by the labels and by the teachers' belief: cross-entropies."""
         logits = self.class_encoder(batch.labelled)
-        batch.record["classification_loss"] = nnf.cross_entropy(logits, batch.y).detach()
-        weight = batch.weights.classification / len(batch.y)
-        with poutine.scale(scale=weight), pyro.plate("classified", len(batch.y)):
-            pyro.sample("label", Categorical(logits=logits), obs=batch.y)
+        batch.record["classification"] = nnf.cross_entropy(logits, batch.labels).detach()
+        weight = batch.weights.classification / len(batch.labels)
+        with poutine.scale(scale=weight), pyro.plate("labelled", len(batch.labels)):
+            pyro.sample("label", Categorical(logits=logits), obs=batch.labels)
+        unknown = batch.y < 0
+        if batch.weights.teaching and unknown.any():
+            taught = nnf.cross_entropy(self._unknown_logits(batch), belief[unknown])
+            batch.record["teaching"] = taught.detach()
+            judged = dist.Unit(-batch.weights.teaching * taught, validate_args=False)
+            pyro.sample("taught", judged, obs=taught.new_empty(0))
 
-    def guide(self, batch: Batch) -> None:
-        """Sample every latent of `model` from its variational posterior."""
-        if not batch.weights.elbo:
-            return
-        self._infer("unlabelled", batch.unlabelled, None, batch.weights)
-        if len(batch.labelled):
-            self._infer("labelled", *batch.few_labelled, batch.weights)
-
-    def _recognise_pose(self, batch: Batch) -> None:
-        images, y, angle, shift = batch.anchors
-        row = torch.arange(len(images), device=images.device)
-        quarters = torch.round(angle / QUARTER)
-        turn = torch.remainder(quarters, self.architecture.n_turns).long()
-        parameters = self.posterior(images)
-        q = parameters.at(turn, y, row)
-        weight = batch.weights.pose / len(images)
-        used = self.architecture.invariances
-        known: dict[str, tuple[dist.TorchDistribution, Tensor, float]] = {}
-        if "rotation" in used:
-            # Else the precise residuals, of many nats, drown which turn it was.
-            logits = parameters.turn[:, y, row].T
-            known["turn"] = Categorical(logits=logits), turn, TURN_WEIGHT
-            residual = Normal(q.residual, q.residual_sd)
-            known["residual"] = residual, angle - quarters * QUARTER, 1.0
-        if "translation" in used:
-            known["shift"] = Normal(q.shift, q.shift_sd).to_event(1), shift, 1.0
-        loss = images.new_zeros(())
-        with pyro.plate("anchors", len(images)):
-            for name, (belief, value, share) in known.items():
-                loss = loss - weight * share * belief.log_prob(value).detach().sum()
-                with poutine.scale(scale=weight * share):
-                    pyro.sample(f"anchor.{name}", belief, obs=value)
-        batch.record["pose_loss"] = loss
-
-    def _generate(self, part: str, x: Tensor, y: Tensor | None, weights: Weights) -> None:
-        a, n = self.architecture, len(x)
-        zero = x.new_zeros(())
-        with poutine.scale(scale=1 / n), pyro.plate(part, n):
+    def _generate(self, batch: Batch) -> None:
+        a, x = self.architecture, batch.images
+        n, zero = len(x), x.new_zeros(())
+        with poutine.scale(scale=1 / n), pyro.plate("images", n):
+            y = zero.long()
             if a.n_classes > 1:
-                prior = Categorical(logits=x.new_zeros(a.n_classes))
-                with poutine.scale(scale=weights.class_entropy):
-                    y = pyro.sample(f"{part}.y", prior, obs=y)
-            else:
-                y = zero.long()
-            turn, residual = zero.long(), zero
-            shift, log_scale = x.new_zeros(2), zero
-            with poutine.scale(scale=weights.kl):
+                with poutine.scale(scale=batch.weights.class_entropy):
+                    y = pyro.sample("y", Categorical(logits=x.new_zeros(a.n_classes)))
+            angle, shift, log_scale = zero, x.new_zeros(2), zero
+            with poutine.scale(scale=batch.weights.kl):
                 if "rotation" in a.invariances:
-                    # A uniform turn plus any residual is uniform on the circle.
-                    turn = pyro.sample(f"{part}.turn", Categorical(logits=x.new_zeros(4)))
-                    residual = pyro.sample(
-                        f"{part}.residual",
-                        Uniform(zero - math.pi, zero + math.pi),
-                    )
+                    angle = pyro.sample("angle", AnglePrior(zero, a.angle_prior))
                 if "translation" in a.invariances:
-                    prior_t = Normal(x.new_zeros(2), SHIFT_PRIOR).to_event(1)
-                    shift = pyro.sample(f"{part}.shift", prior_t)
+                    shift = pyro.sample("shift", Normal(x.new_zeros(2), SHIFT_PRIOR).to_event(1))
                 if "scale" in a.invariances:
-                    log_scale = pyro.sample(f"{part}.log_scale", Normal(zero, LOG_SCALE_PRIOR))
-                prior_z = Normal(x.new_zeros(a.latent_dim), 1.0).to_event(1)
-                z = pyro.sample(f"{part}.z", prior_z)
-            logits = self._decode_broadcast(y, z, turn * QUARTER + residual, shift, log_scale.exp())
-            target = _resized(x, a.decoder_size).clamp(0, 1)
-            pixels = Bernoulli(logits=logits).to_event(2)
-            pyro.sample(f"{part}.x", pixels, obs=target)
+                    log_scale = pyro.sample("log_scale", Normal(zero, LOG_SCALE_PRIOR))
+                z = pyro.sample("z", Normal(x.new_zeros(a.latent_dim), 1.0).to_event(1))
+            logits = self._decode_broadcast(y, z, angle, shift, log_scale.exp())
+            target = resized(x, a.decoder_size).clamp(0, 1)
+            pyro.sample("x", Bernoulli(logits=logits).to_event(2), obs=target)
 
     def _decode_broadcast(
         self, y: Tensor, z: Tensor, angle: Tensor, shift: Tensor, scale: Tensor
@@ -321,47 +302,48 @@ class PosedVAE(nn.Module):
         )
         return images.reshape(*shape, *images.shape[1:])
 
-    def _infer(self, part: str, x: Tensor, y: Tensor | None, weights: Weights) -> None:
-        a, n = self.architecture, len(x)
-        row = torch.arange(n, device=x.device)
-        enumerated = {"enumerate": "parallel"}
-        parameters = self.posterior(x)
-        with poutine.scale(scale=1 / n), pyro.plate(part, n):
-            if a.n_classes == 1:
-                y = row.new_zeros(())
-            elif y is None:
-                logits = self.class_encoder(x)
-                share = weights.class_gradient
-                logits = share * logits + (1 - share) * logits.detach()
-                with poutine.scale(scale=weights.class_entropy):
-                    y = pyro.sample(
-                        f"{part}.y",
-                        Categorical(logits=logits),
-                        infer=enumerated,
-                    )
-            with poutine.scale(scale=weights.kl):
-                turn = row.new_zeros(())
+    def guide(self, batch: Batch) -> None:
+        """Sample every latent of `model` from its variational posterior."""
+        if not batch.weights.elbo:
+            return
+        a, x = self.architecture, batch.images
+        row = torch.arange(len(x), device=x.device)
+        parameters = self.posterior(x, batch.angle, batch.shift)
+        with poutine.scale(scale=1 / len(x)), pyro.plate("images", len(x)):
+            y = row.new_zeros(())
+            if a.n_classes > 1:
+                with poutine.scale(scale=batch.weights.class_entropy):
+                    belief = Categorical(logits=self._class_logits(batch))
+                    y = pyro.sample("y", belief, infer={"enumerate": "parallel"})
+            q = parameters.at(y, row)
+            with poutine.scale(scale=batch.weights.kl):
                 if "rotation" in a.invariances:
-                    logits = parameters.turn.movedim(0, -1)[y, row]
-                    turn = pyro.sample(
-                        f"{part}.turn",
-                        Categorical(logits=logits),
-                        infer=enumerated,
-                    )
-                q = parameters.at(turn, y, row)
-                if "rotation" in a.invariances:
-                    pyro.sample(
-                        f"{part}.residual",
-                        Normal(q.residual, q.residual_sd),
-                    )
+                    pyro.sample("angle", Normal(q.angle, q.angle_sd))
                 if "translation" in a.invariances:
-                    pyro.sample(
-                        f"{part}.shift",
-                        Normal(q.shift, q.shift_sd).to_event(1),
-                    )
+                    pyro.sample("shift", Normal(q.shift, q.shift_sd).to_event(1))
                 if "scale" in a.invariances:
-                    pyro.sample(
-                        f"{part}.log_scale",
-                        Normal(q.log_scale, q.log_scale_sd),
-                    )
-                pyro.sample(f"{part}.z", Normal(q.z, q.z_sd).to_event(1))
+                    pyro.sample("log_scale", Normal(q.log_scale, q.log_scale_sd))
+                pyro.sample("z", Normal(q.z, q.z_sd).to_event(1))
+
+    def _unknown_logits(self, batch: Batch) -> Tensor:
+        """Class logits of the images without label, computed once a step."""
+        if not batch.logits:
+            batch.logits.append(self.class_encoder(batch.images[batch.y < 0]))
+        return batch.logits[0]
+
+    def _class_logits(self, batch: Batch) -> Tensor:
+        """q(y | x) of the unlabelled images; certainty about the labelled ones."""
+        logits, share = self._unknown_logits(batch), batch.weights.class_gradient
+        logits = share * logits + (1 - share) * logits.detach()
+        certain = 100 * nnf.one_hot(batch.y.clamp(min=0), logits.shape[1]).to(logits.dtype)
+        return certain.masked_scatter((batch.y < 0)[:, None], logits)
+
+
+def sigma_points(latent_dim: int) -> Tensor:
+    """Points (j, d) that stand for the standard normal: its centre, the axes, the corners."""
+    axes = 1.2 * torch.eye(latent_dim)
+    points = [torch.zeros(1, latent_dim), axes, -axes]
+    if latent_dim > 1:
+        corners = torch.cartesian_prod(*2 * [torch.tensor([-1.2, 1.2])])
+        points.append(nnf.pad(corners, (0, latent_dim - 2)))
+    return torch.cat(points)

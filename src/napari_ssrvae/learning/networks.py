@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
-from .pose import warp
+from .pose import stretched, warp
+
+LOGITS = 5.0  # a step of the optimiser changes a template by so many times its own length
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
+def resized(images: Tensor, size: int) -> Tensor:
     """Images (n, s, s) brought to another side length, without aliasing."""
     if images.shape[-1] == size:
         return images
@@ -57,12 +59,12 @@ class ClassEncoder(nn.Module):
     def __init__(self, n_classes: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.body = _convolutions((16, 32, 64, 64), (7, 5, 5, 3), (2, 2, 2, 1))
+        self.body = _convolutions((16, 32, 64, 64), (5, 5, 3, 3), (2, 2, 2, 1))
         self.head = nn.Linear(128, n_classes)
 
     def features(self, images: Tensor) -> Tensor:
         """(n, s, s) -> (n, 128): what the last layer sees."""
-        maps = self.body(_standardised(_resized(images, self.size)))
+        maps = self.body(_standardised(resized(images, self.size)))
         return torch.cat([maps.mean((-2, -1)), maps.amax((-2, -1))], dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -72,10 +74,10 @@ class ClassEncoder(nn.Module):
 
 
 class PoseEncoder(nn.Module):
-    """q(turn, residual angle, shift, scale, z | x, y): one row of numbers a class.
+    """q(residual pose, z | x, y): one row of numbers for the class that an image is taken for.
 
-    The image is shown already turned back by a whole number of quarters, so this network only has
-    to tell how well that turn fits and what is left of the pose.
+    The image is shown turned and shifted back by the pose that was found for this class, so this
+    network has to tell what is left of the pose, and z.
 
     Parameters
     ----------
@@ -96,15 +98,18 @@ class PoseEncoder(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(n, s, s) -> (n, n_classes, n_outputs)."""
-        features = self.hidden(self.body(_standardised(_resized(images, self.size))))
-        outputs: Tensor = self.head(features)
-        return outputs.reshape(len(images), *self.shape)
+    def forward(self, images: Tensor, y: Tensor) -> Tensor:
+        """Images (n, s, s) taken for classes (n,) -> (n, n_outputs)."""
+        features = self.hidden(self.body(_standardised(resized(images, self.size))))
+        outputs: Tensor = self.head(features).reshape(len(images), *self.shape)
+        return outputs[torch.arange(len(y), device=y.device), y]
 
 
 class TemplateDecoder(nn.Module):
     """(z, y) -> one upright image, sampled on the posed grid: the cheap form of p(x | y, z, pose).
+
+    The image of a class is deformed along z first (size and stretch, linear in z), then changed
+    pixel by pixel: what particles of a class differ by is mostly the former.
 
     Parameters
     ----------
@@ -119,6 +124,7 @@ class TemplateDecoder(nn.Module):
         self.size = size
         self.upright = nn.Linear(n_classes, size * size, bias=False)
         nn.init.zeros_(self.upright.weight)
+        self.deformation = nn.Parameter(0.02 * torch.randn(n_classes, 3, latent_dim))
         self.of_class = nn.Linear(n_classes, hidden)
         self.of_z = nn.Linear(latent_dim, hidden, bias=False)
         self.body = nn.Sequential(
@@ -127,7 +133,9 @@ class TemplateDecoder(nn.Module):
 
     def forward(self, y: Tensor, z: Tensor, grid: Tensor, background: Tensor) -> Tensor:
         """One-hot y (n, k), z (n, d), grid (n, s, s, 2) -> logits of the images (n, s, s)."""
-        template = self.upright(y) + self.body(self.of_class(y) + self.of_z(z))
+        template = LOGITS * self.upright(y) + self.body(self.of_class(y) + self.of_z(z))
+        deformation = torch.einsum("nk,kcd,nd->nc", y, self.deformation, z)
+        grid = stretched(grid, deformation)
         return warp(template.reshape(-1, self.size, self.size), grid, background)
 
 

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as nnf
 
-QUARTER = math.pi / 2
-
 
 def sampling_grid(angle: Tensor, shift: Tensor, scale: Tensor, size: int) -> Tensor:
     """Where each pixel of a posed image looks into the upright image.
@@ -43,31 +41,54 @@ def sampling_grid(angle: Tensor, shift: Tensor, scale: Tensor, size: int) -> Ten
     return nnf.affine_grid(theta, [len(theta), 1, size, size], align_corners=False)
 
 
+def upright_grid(
+    angle: Tensor, shift: Tensor, size: int, deformation: Tensor | None = None
+) -> Tensor:
+    """Where each pixel of the upright image looks into the posed one: the inverse of the above.
+
+    With `deformation` (n, 3), see `stretched`, the upright image is relieved of it as well.
+    """
+    n = len(angle)
+    unit = torch.eye(2, 3, device=angle.device)[None]
+    grid = nnf.affine_grid(unit, [1, 1, size, size], align_corners=False).expand(n, -1, -1, -1)
+    if deformation is not None:
+        grid = stretched(grid, -deformation)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    turn = torch.stack([cos, -sin, sin, cos], dim=1).reshape(n, 2, 2)
+    there = torch.bmm(grid.reshape(n, size * size, 2), turn) + 2 * shift.flip(-1)[:, None]
+    return there.reshape(n, size, size, 2)
+
+
+def stretched(grid: Tensor, deformation: Tensor) -> Tensor:
+    """Let a grid (n, s, s, 2) look into images that are scaled and stretched first.
+
+    Parameters
+    ----------
+    deformation : Tensor
+        (n, 3): log scale and the components (a, b) of the symmetric stretch exp([[a, b], [b, -a]])
+        in (x, y), of determinant 1.
+    """
+    log_scale, a, b = deformation.unbind(1)
+    # Of the inverse: exp(-S) = cosh(r) - S sinh(r) / r, smooth at r = 0.
+    r2 = a**2 + b**2
+    cosh, sinhc = 1 + r2 / 2 + r2**2 / 24, 1 + r2 / 6 + r2**2 / 120
+    rows = [cosh - sinhc * a, -sinhc * b, -sinhc * b, cosh + sinhc * a]
+    inverse = torch.stack(rows, dim=1).reshape(len(grid), 2, 2) * torch.exp(-log_scale)[:, None, None]
+    n, size = len(grid), grid.shape[1]
+    return torch.bmm(grid.reshape(n, size * size, 2), inverse).reshape(n, size, size, 2)
+
+
+def turned_vectors(vectors: Tensor, angle: Tensor) -> Tensor:
+    """Turn (y, x) vectors (..., 2) counter-clockwise on the screen by angles (...)."""
+    y, x = vectors.unbind(-1)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.stack([cos * y - sin * x, sin * y + cos * x], dim=-1)
+
+
 def warp(images: Tensor, grid: Tensor, background: Tensor | float) -> Tensor:
     """Sample images (n, h, w) on a grid (n, H, W, 2); what lies outside is background."""
     lifted = (images - background).unsqueeze(1)
     return nnf.grid_sample(lifted, grid, align_corners=False).squeeze(1) + background
-
-
-def turned_back(images: Tensor, n_turns: int) -> Tensor:
-    """Turn images clockwise by 0 .. n_turns - 1 quarters: (n_turns, n, s, s)."""
-    return torch.stack([torch.rot90(images, -turn, (-2, -1)) for turn in range(n_turns)])
-
-
-def turn_vectors(vectors: Tensor, turns: Tensor) -> Tensor:
-    """Turn (y, x) vectors counter-clockwise by whole quarters.
-
-    Parameters
-    ----------
-    vectors : Tensor
-        (..., 2) as (y, x).
-    turns : Tensor
-        Integer quarters, broadcastable to the leading shape.
-    """
-    y, x = vectors[..., 0], vectors[..., 1]
-    cos = torch.tensor([1.0, 0.0, -1.0, 0.0], device=vectors.device)[turns]
-    sin = torch.tensor([0.0, 1.0, 0.0, -1.0], device=vectors.device)[turns]
-    return torch.stack([cos * y - sin * x, sin * y + cos * x], dim=-1)
 
 
 def wrapped(angle: Tensor) -> Tensor:

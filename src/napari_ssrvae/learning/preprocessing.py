@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_ssrvae.errors import InputError
@@ -164,3 +165,20 @@ class Normalisation:
         top, left = self._offsets
         cut = square[:, top : top + self.height, left : left + self.width]
         return (cut * np.float32(self.high - self.low) + np.float32(self.low)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Raw images (n, H, W), how to normalise them, and class indices (n,), -1 = unlabelled."""
+
+    images: NDArray[Any]
+    normalisation: Normalisation
+    y: NDArray[np.int64]
+
+    def check(self) -> None:
+        """Raise `InputError` where the images are not of the size that was measured."""
+        self.normalisation(self.images[:1])
+
+    def batch(self, rows: NDArray[np.int64], device: torch.device) -> torch.Tensor:
+        """Normalised square images of some rows."""
+        return torch.from_numpy(self.normalisation(self.images[rows])).to(device)

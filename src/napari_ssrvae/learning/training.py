@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pyro.infer
@@ -25,14 +24,17 @@ from torch.optim.swa_utils import AveragedModel
 
 from napari_ssrvae.errors import TrainingError
 
-from .model import Batch, Posed, PosedVAE, Weights
-from .pose import centred, sampling_grid, warp
-from .preprocessing import Normalisation
+from .alignment import Poses, align
+from .model import Batch, PosedVAE, Weights
+from .optimiser import JointAdam
+from .pose import sampling_grid, warp
+from .preprocessing import TrainingData
+from .teachers import Teachers
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 PYRO_LOCK = threading.RLock()
-ANCHOR_SHEAR = 0.2  # a pose must also be told of particles that are not quite the anchor's shape
+LABELLED_SHARE = 6  # one labelled image to so many unlabelled ones takes part in the ELBO
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,12 @@ class EpochState:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Numbers of the loop; `ramp` is the share of the run over which the labels lead alone."""
+    """Numbers of the loop.
+
+    `warm_up` is the share of the run in which the class encoder is taught alone, `ramp` the share
+    over which the ELBO then gains its say in q(y | x); at the shares `renewals` the classes are
+    looked for anew in the images. Training ends early after `patience` epochs without a gain.
+    """
 
     n_epochs: int
     steps_per_epoch: int
@@ -67,80 +74,13 @@ class TrainingSettings:
     labelled_batch_size: int
     learning_rate: float
     weights: Weights = field(default_factory=Weights)
-    ramp: float = 1 / 3
-    warm_up: float = 0.4
+    warm_up: float = 0.3
+    ramp: float = 0.3
+    renewals: tuple[float, ...] = (0.5, 0.75)
     scale_augmentation: float = 0.15
     averaging: float = 0.98
+    patience: int = 12
     max_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Raw images (n, H, W), how to normalise them, and class indices (n,), -1 = unlabelled."""
-
-    images: NDArray[Any]
-    normalisation: Normalisation
-    y: NDArray[np.int64]
-
-    def check(self) -> None:
-        """Raise `InputError` where the images are not of the size that was measured."""
-        self.normalisation(self.images[:1])
-
-    def batch(self, rows: NDArray[np.int64], device: torch.device) -> Tensor:
-        """Normalised square images of some rows."""
-        return torch.from_numpy(self.normalisation(self.images[rows])).to(device)
-
-
-class JointAdam(pyro.optim.PyroOptim):  # type: ignore[misc]
-    """One torch optimiser over all weights, for `pyro.infer.SVI`.
-
-    Pyro's own wrapper keeps one optimiser for each parameter of its process-global store; the
-    weights here belong to a module and never enter that store.
-    """
-
-    def __init__(self, module: nn.Module, learning_rate: float, clip: float = 5.0) -> None:
-        super().__init__(torch.optim.Adam, {"lr": learning_rate})
-        self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.adam = torch.optim.Adam(
-            self.parameters, lr=learning_rate, betas=(0.9, 0.99), fused=True
-        )
-        self.clip = clip
-
-    def set_learning_rate(self, learning_rate: float) -> None:
-        """Change the step size from here on."""
-        for group in self.adam.param_groups:
-            group["lr"] = learning_rate
-
-    def state(self) -> dict[str, Tensor]:
-        """Adam's moments and step counts, flat, by parameter number."""
-        return {
-            f"{number}.{name}": value.detach().clone()
-            for number, values in self.adam.state_dict()["state"].items()
-            for name, value in values.items()
-        }
-
-    @torch.no_grad()
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state()`; left out for parameters whose shape has changed since."""
-        for number, parameter in enumerate(self.parameters):
-            names = [f"{number}.{name}" for name in ("exp_avg", "exp_avg_sq", "step")]
-            if not all(name in state for name in names):
-                continue
-            mean, square, step = (state[name] for name in names)
-            if mean.shape == parameter.shape:
-                # In the parameter's own memory layout: the fused step walks through both alike.
-                self.adam.state[parameter] = {
-                    "exp_avg": torch.empty_like(parameter).copy_(mean).detach(),
-                    "exp_avg_sq": torch.empty_like(parameter).copy_(square).detach(),
-                    "step": step.clone().to(parameter.device),
-                }
-
-    def __call__(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Step along the gradients that the loss left, unless they are not finite."""
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        if torch.isfinite(norm):
-            self.adam.step()
-        self.adam.zero_grad(set_to_none=True)
 
 
 class Trainer:
@@ -178,7 +118,7 @@ class Trainer:
         self.module = module.to(device).train()
         self.data = data
         self.settings = settings
-        self.device = device
+        self.seed, self.device = seed, device
         self.numbers = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed).get_state()
         self.optimiser = JointAdam(module, settings.learning_rate)
@@ -192,47 +132,24 @@ class Trainer:
         )
         self.average = AveragedModel(module, multi_avg_fn=_averaging(settings.averaging))
         self.best: PosedVAE | None = None
-        self.unlabelled = np.arange(len(data.y))
+        self.rows = np.arange(len(data.y))
         self.by_class = [np.flatnonzero(data.y == k) for k in range(data.y.max(initial=-1) + 1)]
-        self.anchors = self._anchored(fresh)
-        # A plain VAE has neither labels nor poses to learn before the ELBO.
-        pose = {"rotation", "translation"} & set(module.architecture.invariances)
-        self.teachable = bool(pose or len(self.by_class))
+        self.fresh = list(range(module.architecture.n_classes) if fresh is None else fresh)
+        self.poses: Poses | None = None
+        self.teachers: Teachers | None = None
         self._order = np.empty(0, np.int64)
         self._lowest = math.inf
         self._smoothed = math.nan
         self._started = math.nan
-
-    def _anchored(self, fresh: Sequence[int] | None) -> Tensor:
-        """One image a class that defines what is upright: a known pose is known against it.
-
-        A class that is trained anew takes the labelled image of median mass; another one keeps what
-        its template shows.
-        """
-        a = self.module.architecture
-        fresh = range(a.n_classes) if fresh is None else fresh
-        rows = [
-            self._typical(self.by_class[k] if a.n_classes > 1 else self.unlabelled) for k in fresh
-        ]
-        anchors = self.module.upright()
-        if rows:
-            images = self.data.batch(np.array(rows), self.device)
-            anchors[list(fresh)] = centred(images, self.module.background)
-            self.module.start_from(anchors[list(fresh)], fresh)
-        return anchors
-
-    def _typical(self, rows: NDArray[np.int64]) -> int:
-        rows = rows[:500]
-        images = self.data.normalisation(self.data.images[rows])
-        mass = np.abs(images - self.data.normalisation.background).sum(axis=(1, 2))
-        return int(rows[np.argsort(mass)[len(rows) // 2]])
+        self._renewals = list(settings.renewals)
+        self._waited = 0
 
     # ---------------------------------------------------------------- batches
 
     def _next_rows(self) -> NDArray[np.int64]:
-        size = min(self.settings.batch_size, len(self.unlabelled))
+        size = min(self.settings.batch_size, len(self.rows))
         if len(self._order) < size:
-            self._order = self.numbers.permutation(self.unlabelled)
+            self._order = self.numbers.permutation(self.rows)
         rows, self._order = self._order[:size], self._order[size:]
         return rows
 
@@ -243,55 +160,60 @@ class Trainer:
         each = -(-self.settings.labelled_batch_size // len(classes))
         return np.concatenate([self.numbers.choice(rows, each) for rows in classes])
 
-    def _posed(self, images: Tensor, y: Tensor, shear: float = 0.0) -> Posed:
-        """Pose images anew from the model's own prior: their labels stay true.
-
-        With `shear`, their outline is sheared first by up to this much.
-        """
+    def _posed(self, images: Tensor) -> Tensor:
+        """Pose images anew from the model's own prior: their labels stay true."""
         n, a = len(images), self.module.architecture
-        limit = self.settings.scale_augmentation
         angle = self._uniform(n, math.pi if "rotation" in a.invariances else 0.0)
         shift = self._uniform((n, 2), 0.1 if "translation" in a.invariances else 0.0)
-        scale = torch.exp(self._uniform(n, limit))
+        scale = torch.exp(self._uniform(n, self.settings.scale_augmentation))
         grid = sampling_grid(angle, shift, scale, images.shape[-1])
-        if shear:
-            sheared = grid[..., 0] + self._uniform(n, shear)[:, None, None] * grid[..., 1]
-            grid = torch.stack([sheared, grid[..., 1]], dim=-1)
-        return Posed(warp(images, grid, a.background), y, angle, shift)
+        return warp(images, grid, a.background)
 
     def _uniform(self, shape: int | tuple[int, ...], limit: float) -> Tensor:
         values = self.numbers.uniform(-limit, limit, shape)
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
 
     def _batch(self, weights: Weights) -> Batch:
-        x = self.data.batch(self._next_rows(), self.device)
-        if "rotation" in self.module.architecture.invariances:
-            x = torch.rot90(x, int(self.numbers.integers(4)), (-2, -1))
+        assert self.poses is not None
         rows = self._labelled_rows()
-        y = torch.from_numpy(self.data.y[rows]).to(self.device)
-        labelled = self.data.batch(rows, self.device)
-        if len(rows):
-            labelled = self._posed(labelled, y).images
-        n_anchors = max(16, len(self.anchors)) if weights.elbo else 48
-        which = torch.arange(n_anchors) % len(self.anchors)
-        anchors = self._posed(self.anchors[which], which.to(self.device), ANCHOR_SHEAR)
-        return Batch(x, labelled, y, anchors, weights)
+        labels = torch.from_numpy(self.data.y[rows]).to(self.device)
+        labelled = self._posed(self.data.batch(rows, self.device)) if len(rows) else labels
+        seen = self._next_rows()
+        if weights.elbo:
+            few = self.numbers.permutation(rows)[: self.settings.batch_size // LABELLED_SHARE]
+            seen = np.concatenate([seen, few])
+        images = self.data.batch(seen, self.device)
+        found = self.poses(seen, images)
+        belief = None if self.teachers is None else self.teachers(seen, found.score)
+        y = torch.from_numpy(self.data.y[seen]).to(self.device)
+        return Batch(images, y, found.angle, found.shift, labelled, labels, belief, weights)
 
     # ------------------------------------------------------------------ steps
+
+    def _weights(self, done: float) -> Weights:
+        """How strongly each part of the loss counts at a share of the run."""
+        s = self.settings
+        ramp = min(1.0, 0.01 + (max(0.0, done - s.warm_up) / s.ramp)) if s.ramp else 1.0
+        trust, teaching = 1.0, 0.0
+        if self.teachers is not None:
+            # Where templates tell the classes badly apart, so does the likelihood.
+            trust, teaching = self.teachers.by_registration**2, min(1.0, 2 * self.teachers.skill)
+        return replace(
+            s.weights,
+            class_entropy=s.weights.class_entropy * ramp,
+            class_gradient=s.weights.class_gradient * ramp * trust,
+            teaching=s.weights.teaching * teaching,
+            elbo=done >= s.warm_up or not self.by_class,
+        )
 
     def _step(self, done: float) -> tuple[float, float, float]:
         """Take one SVI step at a share of the run; returns loss, ELBO, classification loss."""
         s = self.settings
-        ramp = min(1.0, 0.01 + (max(0.0, done - s.warm_up) / s.ramp)) if s.ramp else 1.0
-        weights = replace(
-            s.weights,
-            class_entropy=s.weights.class_entropy * ramp,
-            class_gradient=s.weights.class_gradient * ramp,
-            elbo=done >= s.warm_up or not self.teachable,
-        )
+        self._look_for_poses(done)
         warm = min(1.0, (done + 0.01) / 0.05)
         cooling = 0.5 * (1 + math.cos(math.pi * max(0.0, done - 0.4) / 0.6))
         self.optimiser.set_learning_rate(s.learning_rate * warm * (0.02 + 0.98 * cooling))
+        weights = self._weights(done)
         batch = self._batch(weights)
         with PYRO_LOCK, torch.random.fork_rng(_cuda_index(self.device)):
             torch.set_rng_state(self.noise)
@@ -300,14 +222,37 @@ class Trainer:
             loss = float(self.svi.step(batch))
             self.noise = torch.get_rng_state()
         self.average.update_parameters(self.module)
-        nothing = torch.tensor(math.nan)
-        classification = float(batch.record.get("classification_loss", nothing))
+        losses = {name: float(value) for name, value in batch.record.items()}
+        classification = losses.get("classification", math.nan)
         rest = s.weights.classification * np.nan_to_num(classification)
-        elbo = -(loss - rest - float(batch.record["pose_loss"])) if weights.elbo else math.nan
-        return loss, elbo, classification
+        rest += weights.teaching * losses.get("teaching", 0.0)
+        return loss, -(loss - rest) if weights.elbo else math.nan, classification
+
+    def _look_for_poses(self, done: float) -> None:
+        """Find every class in the images: at the start, and again with better templates."""
+        if self.poses is None:
+            start = align(self.module, self.data, self.fresh, self.seed, self.device)
+            self.average.module.load_state_dict(self.module.state_dict())
+            self.poses = Poses(self.data, start, self.module.background)
+            if self.by_class:
+                k = self.module.architecture.n_classes
+                self.teachers = Teachers(self.data, self.poses, k, self.seed)
+        elif self._renewals and done >= self._renewals[0]:
+            self.poses.renew(self.module.registration())
+            self._renewals = [share for share in self._renewals if share > done]
 
     def epochs(self) -> Iterator[EpochState]:
-        """Train; yields after every epoch. Torch's errors come out as `TrainingError`."""
+        """Train; yields after every epoch.
+
+        Raises
+        ------
+        DivergedError
+            Where the loss is not a number, or runs away.
+        OutOfMemoryError
+            Where the device's memory does not suffice.
+        TrainingError
+            With torch's own words, for all else.
+        """
         s, self._started = self.settings, time.perf_counter()
         for epoch in range(1, s.n_epochs + 1):
             losses = np.empty((s.steps_per_epoch, 3))
@@ -315,12 +260,10 @@ class Trainer:
                 for i in range(s.steps_per_epoch):
                     losses[i] = self._step(self._done(epoch - 1 + i / s.steps_per_epoch))
                 loss, elbo, classification = losses.mean(axis=0)
-                if not math.isfinite(loss):
-                    raise DivergedError(epoch)
                 self._keep(float(loss), self._done(epoch))
                 accuracy, confidence = self._check()
             except RuntimeError as error:
-                raise TrainingError(_remedy(error)) from error
+                raise _explained(error) from error
             yield EpochState(
                 epoch=epoch,
                 n_epochs=s.n_epochs,
@@ -332,7 +275,7 @@ class Trainer:
                 confidence=confidence,
                 learning_rate=float(self.optimiser.adam.param_groups[0]["lr"]),
             )
-            if self._done(epoch) >= 1:
+            if self._done(epoch) >= 1 or self._waited >= s.patience:
                 return
 
     def _done(self, epochs: float) -> float:
@@ -343,12 +286,19 @@ class Trainer:
 
     def _keep(self, loss: float, done: float) -> None:
         """Take the averaged weights as the best, unless training has clearly gone wrong since."""
+        if not math.isfinite(loss):
+            raise DivergedError
         old = self._smoothed
         self._smoothed = loss if math.isnan(old) else 0.7 * old + 0.3 * loss
         # Until the ramp ends, the loss itself changes from step to step and cannot be compared.
         if done > self.settings.warm_up + self.settings.ramp:
-            if self._smoothed > self._lowest + 0.1 * abs(self._lowest):
+            worse = self._smoothed - self._lowest
+            if worse > 2 * abs(self._lowest):
+                raise DivergedError
+            if worse > 0.1 * abs(self._lowest):
                 return
+            gain = 1e-3 * abs(self._lowest) if math.isfinite(self._lowest) else 0.0
+            self._waited = 0 if worse < -gain else self._waited + 1
             self._lowest = min(self._lowest, self._smoothed)
         self.best = snapshot(self.average.module)
 
@@ -360,7 +310,7 @@ class Trainer:
         encoder = self.best.class_encoder
         with torch.no_grad():
             right = encoder(self.data.batch(rows, self.device)).argmax(1).cpu().numpy()
-            sample = self.unlabelled[:: max(1, len(self.unlabelled) // 64)][:64]
+            sample = self.rows[:: max(1, len(self.rows) // 64)][:64]
             sure = encoder(self.data.batch(sample, self.device)).softmax(1).amax(1).mean()
         return float((right == self.data.y[rows]).mean()), float(sure)
 
@@ -390,7 +340,30 @@ def _cuda_index(device: torch.device) -> list[int]:
 
 
 class DivergedError(Exception):
-    """The loss stopped being a number; the caller may try once more, more carefully."""
+    """The loss stopped being a number or ran away; once more, with a smaller step size."""
+
+    sentence = (
+        "Training diverged twice (the loss is not a number or runs away); try a lower "
+        "learning_rate, or look for broken images. The best model is kept."
+    )
+
+    def safer(self, settings: TrainingSettings) -> TrainingSettings:
+        """Return settings for another attempt."""
+        return replace(settings, learning_rate=settings.learning_rate / 5)
+
+
+class OutOfMemoryError(Exception):
+    """The device's memory did not suffice; once more, with a smaller batch."""
+
+    sentence = (
+        "The device ran out of memory twice during training; use a smaller batch_size or "
+        'device="cpu". The best model so far is kept.'
+    )
+
+    def safer(self, settings: TrainingSettings) -> TrainingSettings:
+        """Return settings for another attempt."""
+        torch.cuda.empty_cache()
+        return replace(settings, batch_size=max(8, settings.batch_size // 4))
 
 
 def snapshot(module: nn.Module) -> PosedVAE:
@@ -403,13 +376,10 @@ def snapshot(module: nn.Module) -> PosedVAE:
     return copy.to(module.background.device).eval()
 
 
-def _remedy(error: RuntimeError) -> str:
+def _explained(error: RuntimeError) -> Exception:
     if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
-        return (
-            "The device ran out of memory during training; use a smaller batch_size or "
-            'device="cpu". The best model so far is kept.'
-        )
-    return (
+        return OutOfMemoryError()
+    return TrainingError(
         f'Training stopped: {str(error).splitlines()[0]} Try other settings or device="cpu"; '
         "the best model so far is kept."
     )

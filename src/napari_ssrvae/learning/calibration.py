@@ -1,0 +1,87 @@
+"""What a finished model's answers are corrected by, measured on its own training images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional as nnf
+
+from .classifier import class_logits
+from .matching import LEAST, MARGIN, Matching, noise_level
+
+if TYPE_CHECKING:
+    from .model import PosedVAE
+    from .preprocessing import TrainingData
+
+SAMPLE = 256  # images; more do not move these numbers
+TEMPERATURES = np.geomspace(1, 100, 25)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Numbers that turn what the networks say into probabilities.
+
+    Attributes
+    ----------
+    noise_limit : float
+        Noise level (see `matching.noise_level`) above which an image is matched.
+    temperature : float
+        What the class encoder's logits are divided by.
+    misfit, evidence_temperature : float
+        Of the generative model, see `Matching`.
+    """
+
+    noise_limit: float = float("inf")
+    temperature: float = 1.0
+    misfit: float = 0.0
+    evidence_temperature: float = 1.0
+
+
+def matching(module: PosedVAE, calibration: Calibration) -> Matching:
+    """Make what answers for noisy images, from a trained model."""
+    a = module.architecture
+    return Matching(
+        module.uprights(a.decoder_size) - module.background,
+        float(module.background),
+        calibration.noise_limit,
+        calibration.misfit,
+        calibration.evidence_temperature,
+        "rotation" in a.invariances,
+        "translation" in a.invariances,
+    )
+
+
+@torch.inference_mode()
+def calibrated(module: PosedVAE, data: TrainingData, temperature: float = 1.0) -> Calibration:
+    """Measure on a sample of the training's images.
+
+    The evidence is as certain as white noise would make it; what the decoder cannot show is not
+    white. Asked for is the temperature at which the evidence best predicts what the class encoder
+    says of the half of the images that it is surer of.
+
+    Parameters
+    ----------
+    module : PosedVAE
+        Trained, in evaluation mode.
+    data : TrainingData
+        Its images.
+    temperature : float
+        Of the class encoder.
+    """
+    rows = np.unique(np.linspace(0, len(data.y) - 1, SAMPLE).astype(np.int64))
+    images = data.batch(rows, module.background.device)
+    limit = MARGIN * float(torch.quantile(noise_level(images), 0.99)) + LEAST
+    found = Calibration(limit, temperature)
+    if module.architecture.n_classes == 1:
+        return found
+    turns = 4 if "rotation" in module.architecture.invariances else 1
+    belief = (class_logits(module.class_encoder, images, turns) / temperature).softmax(1)
+    sure = belief.amax(1) >= belief.amax(1).median()
+    likelihood, left = matching(module, found).likelihood(images[sure])
+    right = belief[sure].argmax(1)
+    losses = [float(nnf.cross_entropy(likelihood / t, right)) for t in TEMPERATURES]
+    best = float(TEMPERATURES[int(np.argmin(losses))])
+    return Calibration(limit, temperature, float(left.median()), best)

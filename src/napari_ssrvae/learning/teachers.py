@@ -1,0 +1,132 @@
+"""What is believed of the unlabelled images' classes before the class encoder knows them.
+
+Two teachers see what a few labelled images cannot teach a convolutional network: the registration
+(which class's template fits best, in its best pose) and, where that one does badly, a forest on
+shape measures. They count by how well they do on labelled images that they have not learnt from;
+where neither does better than chance, nobody teaches. Both are gone after training.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from torch import Tensor
+
+from napari_ssrvae.imaging.patch_shape import patch_shapes
+
+from .preprocessing import TrainingData
+
+if TYPE_CHECKING:
+    from .alignment import Poses
+
+EFFECTIVE = 60  # independent numbers in an image, as far as a class is concerned
+TREES = 300
+MOST = 3000  # images whose shape is measured: a few seconds
+SOME = 200  # images that show how good the registration is
+DOUBT = 4.0  # labelled images that the registration's own certainty counts as
+ENOUGH = 0.9  # skill of the registration beyond which no forest is asked
+LEAST = 0.1  # a forest of less skill has learnt nothing
+
+
+class ShapeForest:
+    """A random forest on the shape of the object in each image.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Images and class indices.
+    n_classes : int
+        Number of classes.
+    seed : int
+        For the forest and for the choice of images.
+
+    Attributes
+    ----------
+    beliefs : ndarray
+        (n, k) class probabilities; NaN for images that were not measured.
+    skill : float
+        How much better than chance it does on labels that its trees have not seen, 0 to 1.
+    """
+
+    def __init__(self, data: TrainingData, n_classes: int, seed: int) -> None:
+        labelled = np.flatnonzero(data.y >= 0)
+        others = np.random.default_rng(seed).permutation(np.flatnonzero(data.y < 0))
+        rows = np.concatenate([labelled, others[: max(0, MOST - len(labelled))]])
+        lifted = data.normalisation(data.images[rows]) - data.normalisation.background
+        bright = np.where(lifted.sum((1, 2)) >= 0, 1, -1)[:, None, None]
+        shapes = patch_shapes(np.asarray(lifted * bright, np.float32))
+        y = data.y[labelled]
+        forest = RandomForestClassifier(
+            TREES, class_weight="balanced", oob_score=True, random_state=seed
+        ).fit(shapes[: len(labelled)], y)
+        held_back = np.nan_to_num(forest.oob_decision_function_, nan=0.0)
+        self.skill = skill(float((forest.classes_[held_back.argmax(1)] == y).mean()), n_classes)
+        self.beliefs = np.full((len(data.y), n_classes), np.nan, np.float32)
+        self.beliefs[rows] = 0
+        self.beliefs[np.ix_(rows, forest.classes_)] = forest.predict_proba(shapes)
+
+
+class Teachers:
+    """What is believed of the unlabelled images, and how far it may be trusted.
+
+    The forest is asked only where the templates do not tell the classes apart: it costs seconds.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Images and class indices.
+    poses : Poses
+        Where the classes lie in them.
+    n_classes : int
+        Number of classes.
+    seed : int
+        For the forest.
+
+    Attributes
+    ----------
+    by_registration : float
+        Skill of the registration, 0 to 1. On few labels, its own certainty stands in for hits.
+    """
+
+    def __init__(self, data: TrainingData, poses: Poses, n_classes: int, seed: int) -> None:
+        labelled = np.flatnonzero(data.y >= 0)
+        tests = np.setdiff1d(labelled, poses.anchors)[:SOME]
+        others = np.flatnonzero(data.y < 0)[:SOME]
+        rows = np.concatenate([tests, others])
+        images = data.batch(rows, poses.background.device)
+        believed = registration_belief(poses(rows, images).score).cpu().numpy()
+        hits = int((believed[: len(tests)].argmax(1) == data.y[tests]).sum())
+        sure = float(believed[len(tests) :].max(1).mean()) if len(others) else 0.0
+        self.by_registration = skill((hits + DOUBT * sure) / (len(tests) + DOUBT), n_classes)
+        self.skill = self.by_registration
+        self.beliefs: NDArray[np.float32] | None = None
+        if self.by_registration < ENOUGH and len(labelled) >= 3 * n_classes:
+            forest = ShapeForest(data, n_classes, seed)
+            if forest.skill >= LEAST:
+                self.skill, self.beliefs = max(self.skill, forest.skill), forest.beliefs
+
+    def __call__(self, rows: NDArray[np.int64], score: Tensor) -> Tensor:
+        """Class probabilities (n, k) of some rows, given their correlations (k, n)."""
+        belief = registration_belief(score)
+        if self.beliefs is None:
+            return belief
+        by_shape = torch.from_numpy(self.beliefs[rows]).to(belief.device)
+        return torch.where(by_shape.isnan(), belief, by_shape)
+
+
+def registration_belief(score: Tensor) -> Tensor:
+    """Class probabilities (n, k) of normalised correlations (k, n).
+
+    The likelihood of a match of correlation r, gain and noise at their best, is
+    (1 - r^2)^(-N / 2) with N independent numbers.
+    """
+    return torch.softmax(-0.5 * EFFECTIVE * torch.log1p(1e-3 - score**2), dim=0).T
+
+
+def skill(rate: float, n_classes: int) -> float:
+    """How much better than chance a rate of right answers is, 0 to 1."""
+    return float(np.clip((rate - 1 / n_classes) / (1 - 1 / n_classes), 0, 1))
