@@ -11,12 +11,14 @@ from torch.nn import functional as nnf
 
 from .classifier import class_logits
 from .matching import LEAST, MARGIN, Matching, noise_level
+from .model import latent_grid
 
 if TYPE_CHECKING:
     from .model import PosedVAE
     from .preprocessing import TrainingData
 
 SAMPLE = 256  # images; more do not move these numbers
+MOST_CLASSES = 6
 TEMPERATURES = np.geomspace(1, 100, 25)
 
 
@@ -43,8 +45,11 @@ class Calibration:
 def matching(module: PosedVAE, calibration: Calibration) -> Matching:
     """Make what answers for noisy images, from a trained model."""
     a = module.architecture
+    # Finer in z than where only a pose is asked for, as long as that costs milliseconds an image.
+    few = a.n_classes <= MOST_CLASSES
+    points = latent_grid(a.latent_dim) if few else None
     return Matching(
-        module.uprights(a.decoder_size) - module.background,
+        module.uprights(a.decoder_size, points) - module.background,
         float(module.background),
         calibration.noise_limit,
         calibration.misfit,

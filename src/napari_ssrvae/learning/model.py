@@ -192,10 +192,14 @@ class PosedVAE(nn.Module):
             self.decoder.deformation[list(classes)] = deformation
 
     @torch.no_grad()
-    def uprights(self, size: int) -> Tensor:
-        """Images (k, j, size, size) of each class without pose: z = 0 first, then around it."""
+    def uprights(self, size: int, points: Tensor | None = None) -> Tensor:
+        """Images (k, j, size, size) of each class without pose, at points (j, d) of z.
+
+        Without points, at `sigma_points`: z = 0 first, then around it.
+        """
         a = self.architecture
-        points = sigma_points(a.latent_dim).to(self.background.device)
+        points = sigma_points(a.latent_dim) if points is None else points
+        points = points.to(self.background.device)
         j, k = len(points), a.n_classes
         y = torch.arange(k, device=points.device).repeat_interleave(j)
         zero = points.new_zeros(k * j)
@@ -347,3 +351,10 @@ def sigma_points(latent_dim: int) -> Tensor:
         corners = torch.cartesian_prod(*2 * [torch.tensor([-1.2, 1.2])])
         points.append(nnf.pad(corners, (0, latent_dim - 2)))
     return torch.cat(points)
+
+
+def latent_grid(latent_dim: int) -> Tensor:
+    """Points (j, d) that cover the plane of the first two latents, five along each."""
+    steps = torch.linspace(-1.5, 1.5, 5)
+    points = torch.cartesian_prod(*min(2, latent_dim) * [steps]).reshape(-1, min(2, latent_dim))
+    return nnf.pad(points, (0, max(0, latent_dim - 2)))

@@ -73,8 +73,9 @@ def stretched(grid: Tensor, deformation: Tensor) -> Tensor:
     r2 = a**2 + b**2
     cosh, sinhc = 1 + r2 / 2 + r2**2 / 24, 1 + r2 / 6 + r2**2 / 120
     rows = [cosh - sinhc * a, -sinhc * b, -sinhc * b, cosh + sinhc * a]
-    inverse = torch.stack(rows, dim=1).reshape(len(grid), 2, 2) * torch.exp(-log_scale)[:, None, None]
     n, size = len(grid), grid.shape[1]
+    shrinking = torch.exp(-log_scale)[:, None, None]
+    inverse = torch.stack(rows, dim=1).reshape(n, 2, 2) * shrinking
     return torch.bmm(grid.reshape(n, size * size, 2), inverse).reshape(n, size, size, 2)
 
 
