@@ -92,7 +92,7 @@ def _curve(
         if strategy == "random":
             more = rng.choice(len(rest), task.added, replace=False)
         else:
-            more = model.suggest(X[rest], task.added)
+            more = model.suggest(X[rest], task.added, X[labelled])
         labelled = np.concatenate([labelled, rest[more]])
         model.fit(X, _hidden(truth, labelled), resume=True)
     raise AssertionError("unreachable")

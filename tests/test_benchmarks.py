@@ -27,9 +27,6 @@ def test_calibration_error_is_that_of_a_worked_example() -> None:
     assert measures.calibration_error(confidence, [1, 0, 1, 1]) == pytest.approx(
         0.5 * 0.45 + 0.5 * 0.4
     )
-    rng = np.random.default_rng(0)
-    honest = rng.uniform(0.3, 1, 50_000)
-    assert measures.calibration_error(honest, rng.random(50_000) < honest) < 0.01
 
 
 def test_concentration_knows_symmetry_and_a_constant_offset() -> None:

@@ -22,7 +22,7 @@ from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.workflow import Workflow
 from tiny import small_micrograph, tiny
 
-COMMANDS = ("demo", "segment", "train", "classify", "export", "report")
+COMMANDS = ("demo", "segment", "train", "classify", "export", "report", "reproduce")
 
 
 class Ran:

@@ -80,7 +80,8 @@ def digest(key: Mapping[str, Any]) -> str:
 @cache
 def engine_fingerprint() -> str:
     """Stand for the code of the engine, and of the data that this package draws itself."""
-    files = [*(_PACKAGE / "learning").glob("*.py"), *(_PACKAGE / "datasets").glob("*.py")]
+    files = [file for room in ("learning", "datasets") for file in (_PACKAGE / room).glob("*.py")]
+    files.append(_PACKAGE / "imaging" / "patch_shape.py")
     return f"{napari_ssrvae.__version__}-{code_fingerprint(files)}"
 
 
@@ -92,9 +93,9 @@ def own_fingerprint(*names: str) -> str:
 
 
 @cache
-def class_encoder_fingerprint() -> str:
-    """Stand for the code of the networks, which one peer shares with our model."""
-    return code_fingerprint([_PACKAGE / "learning" / "networks.py"])
+def package_fingerprint(*names: str) -> str:
+    """Stand for the code of files of the package."""
+    return code_fingerprint(_PACKAGE / name for name in names)
 
 
 def code_fingerprint(files: Iterable[Path]) -> str:

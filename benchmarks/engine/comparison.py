@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import tasks
-from .cells import Cell, Cells, class_encoder_fingerprint, own_fingerprint
+from .cells import Cell, Cells, own_fingerprint, package_fingerprint
 from .measures import answers
 from .ours import training
-from .peers import PEERS, SOURCES
+from .peers import PEERS, SHARED, SOURCES
 from .tasks import Sizes
 
 ASKED = 400
@@ -40,7 +40,7 @@ def peer_cell(peer: str, setting: str, seed: int, sizes: Sizes, cells: Cells) ->
         "asked": ASKED,
         "sizes": sizes.key(),
         "code": own_fingerprint(*files),
-        "network": class_encoder_fingerprint() if peer.startswith("CNN") else None,
+        "shared": package_fingerprint(*SHARED.get(peer, ())),
     }
 
     def measure() -> Cell:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from napari_ssrvae.imaging.patch_shape import patch_shapes
+
 from . import pyroved_peer
-from .shape_features import shape_features
 from .supervised import supervised_network
 from .tasks import Images, Labels, Task
 
@@ -51,8 +52,8 @@ def forest_on_pixels(task: Task, seed: int) -> Predictions:
 
 
 def forest_on_shape(task: Task, seed: int) -> Predictions:
-    """Random forest of 500 trees on `shape_features`."""
-    return _fitted(_forest(seed), task, shape_features)
+    """Random forest of 500 trees on `patch_shapes`."""
+    return _fitted(_forest(seed), task, patch_shapes)
 
 
 def boosting_on_pixels(task: Task, seed: int) -> Predictions:
@@ -82,8 +83,13 @@ PEERS: dict[str, Peer] = {
 """By the names of the table's columns."""
 
 SOURCES: dict[str, tuple[str, ...]] = {
-    "forest, shape": ("peers.py", "shape_features.py"),
     "CNN + rotations": ("supervised.py",),
     "pyroVED": ("pyroved_peer.py", "pyroved_run.py"),
 }
 """Files of this folder on which a peer's results depend, ("peers.py",) where not named."""
+
+SHARED: dict[str, tuple[str, ...]] = {
+    "forest, shape": ("imaging/patch_shape.py",),
+    "CNN + rotations": ("learning/networks.py",),
+}
+"""Files of the package that a peer uses as our model does."""

@@ -27,7 +27,7 @@ class Figure:
     target
         What its median over the seeds has to reach.
     read
-        From the row's cell of one seed; None where it was not measured.
+        From the row's cell of one seed.
     least
         Whether the figure is to be at least the target, or at most.
     strict
@@ -37,17 +37,15 @@ class Figure:
 
     name: str
     target: float
-    read: Callable[[Cell], float | None]
+    read: Callable[[Cell], float]
     least: bool = True
     strict: bool = True
 
     def judged(self, cells: Sequence[Cell]) -> dict[str, Any]:
         """Median and worst over the seeds, and whether they reach the target."""
-        found = [value for cell in cells if (value := self.read(cell)) is not None]
+        found = [self.read(cell) for cell in cells]
         sign = "≥" if self.least else "≤"
         line: dict[str, Any] = {"figure": self.name, "target": f"{sign} {self.target:g}"}
-        if not found:
-            return {**line, "median": "-", "worst": "-", "reached": "not there"}
         way = 1.0 if self.least else -1.0
         median, worst = float(np.median(found)), way * min(way * value for value in found)
         reached = way * (median - self.target) >= 0
@@ -83,13 +81,11 @@ def _accuracy(test: str) -> Callable[[Cell], float]:
     return lambda cell: float(cell[test]["accuracy"])
 
 
-def _part(*names: str) -> Callable[[Cell], float | None]:
-    def read(cell: Cell) -> float | None:
+def _part(*names: str) -> Callable[[Cell], float]:
+    def read(cell: Cell) -> float:
         value: Any = cell
         for name in names:
-            value = value.get(name)
-            if value is None:
-                return None
+            value = value[name]
         return float(value)
 
     return read

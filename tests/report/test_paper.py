@@ -243,7 +243,6 @@ def test_a_figure_that_does_not_exist_is_named(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- the films
 
 
-@pytest.mark.skipif(not hasattr(SSRVAE, "so_far"), reason="SSRVAE has no so_far yet")
 def test_frames_show_the_model_as_it_is_in_training() -> None:
     cards = training_cards(60.0, 6, 2, 0)
     model = SSRVAE(seed=0, **{**TRAINING, "epochs": 5})
@@ -255,7 +254,6 @@ def test_frames_show_the_model_as_it_is_in_training() -> None:
     np.testing.assert_allclose(last[1], model.manifold(1, 2), atol=1e-6)
 
 
-@pytest.mark.skipif(not hasattr(SSRVAE, "so_far"), reason="SSRVAE has no so_far yet")
 def test_a_film_is_made_once_and_leaves_its_model_to_the_figures(tmp_path: Path) -> None:
     told = Told()
     result = run("film-S2", tmp_path, told)

@@ -11,9 +11,7 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix
 
 from napari_ssrvae.errors import InputError
-
-# Below this many held-back particles of a class, its recall is an anecdote.
-ENOUGH_PER_CLASS = 5
+from napari_ssrvae.learning.quality import FEW
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class HeldBack:
     def few(self) -> bool:
         """Whether a class has too few particles for its row to mean much."""
         rows = self.matrix.sum(axis=1)
-        return bool((rows[rows > 0] < ENOUGH_PER_CLASS).any())
+        return bool((rows[rows > 0] < FEW).any())
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -174,7 +174,7 @@ def latent_figure(library: ParticleLibrary) -> Figure:
         )
     axes.set_xlabel("latent z1")
     axes.set_ylabel("latent z2" if y_column == "z2" else "angle (rad)")
-    _quiet_axes(axes)
+    quiet_axes(axes)
     return figure
 
 
@@ -217,7 +217,7 @@ def curve_figure(history: pd.DataFrame) -> Figure:
     left.plot(epochs, history["loss"], color=INK, linewidth=1.6)
     left.set_xlabel("epoch")
     left.set_ylabel("loss", color=INK)
-    _quiet_axes(left)
+    quiet_axes(left)
     right = left.twinx()
     right.plot(epochs, history["labelled_accuracy"], color="#009e73", linewidth=1.6)
     right.set_ylabel("accuracy on training labels", color="#009e73")
@@ -254,7 +254,7 @@ def reliability_figure(calibration: Calibration) -> Figure:
     axes.set_aspect("equal")
     axes.set_xlabel("how sure the model is")
     axes.set_ylabel("how often it is right")
-    _quiet_axes(axes)
+    quiet_axes(axes)
     return figure
 
 
@@ -284,11 +284,12 @@ def size_figure(library: ParticleLibrary, unit: str, names: Sequence[str]) -> Fi
     axes.hist(groups, bins=bins.tolist(), stacked=True, color=colors, edgecolor="white", lw=0.4)
     axes.set_xlabel(f"equivalent diameter ({unit})")
     axes.set_ylabel("particles")
-    _quiet_axes(axes)
+    quiet_axes(axes)
     return figure
 
 
-def _quiet_axes(axes: Axes) -> None:
+def quiet_axes(axes: Axes) -> None:
+    """Draw axes so that the data stand out: no box, pale grid, quiet lines."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(QUIET)
     axes.tick_params(colors=INK, length=3)

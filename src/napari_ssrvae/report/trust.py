@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.learning.quality import FEW
 from napari_ssrvae.learning.reliability import wilson_interval
-from napari_ssrvae.library.held_back import ENOUGH_PER_CLASS, HeldBack
+from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.report import figures
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def confusion(title: str, result: HeldBack, names: Mapping[int, str]) -> dict[st
         "source": result.source,
         "few": result.few,
         "untested": [n for i, n in names.items() if i not in result.class_ids],
-        "enough": ENOUGH_PER_CLASS,
+        "enough": FEW,
     }
 
 

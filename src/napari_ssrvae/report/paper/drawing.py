@@ -10,8 +10,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssrvae.library.classes import default_color
-from napari_ssrvae.report.figures import INK, QUIET
-from napari_ssrvae.report.figures import _quiet_axes as quiet_axes
+from napari_ssrvae.report.figures import INK, QUIET, quiet_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

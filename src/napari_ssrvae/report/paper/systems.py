@@ -69,7 +69,6 @@ def variants(max_seconds: float | None) -> tuple[System, ...]:
             {"invariances": _POSED, "angle_prior": prior},
         )
         for prior in ("normal", "projected_normal")
-        if "angle_prior" in SSRVAE().get_params()
     )
     return (*priors, coordinate)
 
