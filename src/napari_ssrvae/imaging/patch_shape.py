@@ -33,6 +33,7 @@ _MEASURES = (
 )
 _SPECKS = 4  # objects in a mask; more than these are noise or dirt
 _SMOOTHING = 1.5  # px, where there are
+_LARGEST = 1e30  # a forest takes single precision
 
 
 def patch_shapes(images: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -49,16 +50,18 @@ def patch_shapes(images: NDArray[np.float32]) -> NDArray[np.float64]:
         Area, perimeter (two ways), solidity, eccentricity, Euler number, largest Feret diameter,
         axes, Hu moments of the mask and of the grey values, aspect ratio, circularity, share of
         the ellipse of equal moments and of the Feret square, mean and standard deviation of the
-        intensity; free of NaN.
+        intensity; finite, also in single precision.
     """
     return np.array([_of_one(image) for image in images])
 
 
 def _of_one(image: NDArray[np.float32]) -> NDArray[np.float64]:
     mask = _mask(image)
-    found: dict[str, Any] = regionprops_table(
-        mask.astype(np.uint8), intensity_image=image, properties=_MEASURES
-    )
+    # The grey values of an empty image have no moments, and those of an almost empty one are huge.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found: dict[str, Any] = regionprops_table(
+            mask.astype(np.uint8), intensity_image=image, properties=_MEASURES
+        )
     values = {name: float(column[0]) for name, column in found.items()}
     major, minor = (max(values[f"axis_{name}_length"], 1.0) for name in ("major", "minor"))
     derived = (
@@ -69,7 +72,8 @@ def _of_one(image: NDArray[np.float32]) -> NDArray[np.float64]:
         image[mask].mean(),
         image[mask].std(),
     )
-    return np.asarray(np.nan_to_num([*values.values(), *derived]), np.float64)
+    measures = np.nan_to_num(np.array([*values.values(), *derived], np.float64))
+    return np.asarray(measures.clip(-_LARGEST, _LARGEST))
 
 
 def _mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
