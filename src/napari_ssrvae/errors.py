@@ -22,7 +22,7 @@ class WriteError(ParticleError, ValueError):
 
 
 class VersionError(ReadError):
-    """A file that a newer version of this package wrote."""
+    """A file that a version of this package wrote which knew more, or worked in another way."""
 
 
 class NotFittedError(ParticleError, ValueError):

@@ -206,6 +206,11 @@ def _read_json(path: Path, kind: str) -> dict[str, Any]:
     version = about.get("format_version")
     if not isinstance(version, int):
         raise _damaged(path)
+    if version < FORMAT_VERSION:
+        raise VersionError(
+            f"{path} was written by an older version of napari-ssrvae (format {version}, needed "
+            f"{FORMAT_VERSION}), whose models work in another way; train it again."
+        )
     if version > FORMAT_VERSION:
         raise VersionError(
             f"{path} was written by a newer version of napari-ssrvae (format {version}, known up "

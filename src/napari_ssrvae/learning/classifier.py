@@ -1,4 +1,4 @@
-"""The class encoder alone: everything needed to classify, nothing to generate."""
+"""Everything needed to classify: the class encoder, and images to match noisy ones against."""
 
 from __future__ import annotations
 

@@ -57,9 +57,11 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     learning_rate : float
         Peak step size of Adam.
     classification_weight : float
-        Weight of the classification loss on the labelled images (the paper's 30).
+        Weight of the classification loss on the labelled images (the paper's explicit one).
     kl_weight : float
         Weight of the priors of pose and z against the likelihood.
+    angle_prior : {"uniform", "normal", "projected_normal"}
+        Prior of the angle, see `priors.AnglePrior`.
 
     Attributes
     ----------
@@ -180,6 +182,8 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def so_far(self) -> SSRVAE:
         """Return a trained estimator with the best weights so far, while `iter_fit` is open.
 
+        Its answers are not calibrated yet: noisy images are left to the class encoder.
+
         Raises
         ------
         NotFittedError
@@ -207,7 +211,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classifier().predict_proba(X, fast=fast)
 
     def classifier(self) -> Classifier:
-        """Return the class encoder alone: predicts, saves, loads without the rest of the model."""
+        """Return what classifies: predicts, saves, loads without the rest of the model."""
         state = self._state()
         if not len(state.classes):
             raise NotFittedError(

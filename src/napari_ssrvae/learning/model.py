@@ -1,7 +1,7 @@
 """The probabilistic model: a Pyro model and its guide. Knows no optimiser and no data set.
 
-p(x | y, z, angle, shift, scale) with y a class, z standard normal, the angle uniform on the circle;
-after Ziatdinov et al., Digital Discovery 3 (2024) 1213, with M2 of Kingma et al. (2014) for labels.
+p(x | y, z, angle, shift, scale) with y a class, z standard normal, the angle on the circle; after
+Ziatdinov et al., Digital Discovery 3 (2024) 1213, with M2 of Kingma et al. (2014) for labels.
 """
 
 from __future__ import annotations

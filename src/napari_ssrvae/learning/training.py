@@ -41,8 +41,8 @@ LABELLED_SHARE = 6  # one labelled image to so many unlabelled ones takes part i
 class EpochState:
     """What one epoch brought; losses are means over its steps, an image.
 
-    `loss` is all that is minimised, classes and poses included; `elbo` is NaN as long as only these
-    are trained.
+    `loss` is all that is minimised, labels and teaching included; `elbo` is NaN as long as only the
+    class encoder is trained.
 
     `labelled_accuracy` and `confidence` come from the averaged weights, on the labelled images as
     they are and on a sample of the unlabelled ones; NaN where there are no labels.
