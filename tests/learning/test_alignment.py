@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from posed_figures import SIZE, posed, training_data, upright
 
 from napari_ssrvae.learning.alignment import Poses, align
 from napari_ssrvae.learning.model import Architecture, PosedVAE
@@ -13,7 +14,6 @@ from napari_ssrvae.learning.pose import centred
 from napari_ssrvae.learning.preprocessing import TrainingData
 from napari_ssrvae.learning.registration import SIDE, Registration
 from napari_ssrvae.learning.training import in_own_randomness
-from posed_figures import SIZE, posed, training_data, upright
 
 CPU = torch.device("cpu")
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from posed_figures import SIZE, posed, upright
 
 from napari_ssrvae.learning.pose import wrapped
 from napari_ssrvae.learning.registration import COARSE, FINE, Registration, deformed
-from posed_figures import SIZE, posed, upright
 
 
 def registration(images=None, *, rotation=True, translation=True, search=COARSE) -> Registration:
