@@ -5,7 +5,7 @@ The loop itself is in `training`; here are its beginning (module, settings), ret
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -64,13 +64,15 @@ class Recipe:
         if parameters["epochs"] is not None:
             _check_whole("epochs", parameters["epochs"], "None or ")
         for name in POSITIVE:
-            if not parameters[name] > 0:
-                raise InputError(f"{name} must be above 0, not {parameters[name]!r}.")
+            value = parameters[name]
+            if not isinstance(value, float | int | np.number) or not value > 0:
+                raise InputError(f"{name} must be a number above 0, not {value!r}.")
         for name, choices in (("decoder", DECODERS), ("angle_prior", ANGLE_PRIORS)):
             if parameters[name] not in choices:
                 raise InputError(f"{name} must be one of {choices}, not {parameters[name]!r}.")
         wanted = parameters["invariances"]
-        if isinstance(wanted, str) or not set(wanted) <= set(INVARIANCES):
+        sequence = isinstance(wanted, Collection) and not isinstance(wanted, str)
+        if not sequence or not set(wanted) <= set(INVARIANCES):
             raise InputError(f"invariances must be a sequence of {INVARIANCES}, not {wanted!r}.")
         chosen = {field.name: parameters[field.name] for field in fields(cls)}
         return cls(**{**chosen, "invariances": tuple(i for i in INVARIANCES if i in wanted)})
