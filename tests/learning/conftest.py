@@ -54,3 +54,10 @@ def data() -> Data:
 def short(data: Data) -> SSRVAE:
     """Trained for an instant: right shapes, not right answers. Never change it."""
     return SSRVAE(seed=1, epochs=2, steps_per_epoch=2).fit(data.X, data.y)
+
+
+@pytest.fixture(scope="session")
+def trained() -> SSRVAE:
+    """Has learnt the suits, with the defaults but for the length. Never change it."""
+    data = make_few_labels(8, 75)
+    return SSRVAE(seed=0, epochs=30).fit(data.X, data.y)

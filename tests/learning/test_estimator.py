@@ -14,13 +14,6 @@ from napari_ssrvae.errors import InputError, NotFittedError, TrainingError
 QUICK = {"epochs": 3, "steps_per_epoch": 2, "batch_size": 16, "labelled_batch_size": 8}
 
 
-@pytest.fixture(scope="module")
-def trained(few_labels):
-    """A model that has learnt the suits, with the defaults but for the length."""
-    data = few_labels(8, 75)
-    return SSRVAE(seed=0, epochs=30).fit(data.X, data.y)
-
-
 @pytest.mark.slow
 def test_a_few_labels_classify_turned_cards(trained):
     X, y, _ = cards(50, 180, seed=50)
@@ -151,6 +144,18 @@ def test_the_papers_decoder(data):
     model = SSRVAE(decoder="coordinate", seed=0, **QUICK).fit(data.X, data.y)
     plain, turned = model.decode([0, 0], np.zeros((2, 2)), angle=[0, np.pi / 2])
     np.testing.assert_allclose(turned, np.rot90(plain), atol=1e-3)
+
+
+@pytest.mark.parametrize("angle_prior", ["normal", "projected_normal"])
+def test_every_prior_of_the_angle_trains_and_counts(data, angle_prior):
+    settings = {**QUICK, "epochs": 2, "kl_weight": 10.0, "seed": 0}
+    uniform = SSRVAE(**settings).fit(data.X, data.y).history_
+    model = SSRVAE(angle_prior=angle_prior, **settings).fit(data.X, data.y)
+    assert np.isfinite(model.history_["loss"]).all()
+    assert np.isfinite(model.predict_proba(data.X)).all()
+    # The ELBO joins in the last epoch: up to then all priors are the same.
+    assert model.history_["loss"][0] == pytest.approx(uniform["loss"][0])
+    assert model.history_["elbo"][1] < uniform["elbo"][1] - 1  # angles far from 0 cost
 
 
 def test_same_seed_same_model_whatever_the_global_generator(data):
