@@ -15,14 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .networks import resized
+from .model import sigma_points
+from .networks import TemplateDecoder, resized
 from .pose import centred, upright_grid, warp
 from .registration import DEFORMATIONS, SIDE, Found, Registration, deformed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .model import PosedVAE
+    from .model import Architecture, PosedVAE
     from .preprocessing import TrainingData
 
 MOST = 800  # unlabelled images looked at; more do not change the averages
@@ -43,7 +44,8 @@ class Poses:
     """
 
     def __init__(self, data: TrainingData, start: Start, background: Tensor) -> None:
-        self.n, self.background, self.anchors = len(data.y), background, start.anchors
+        self.n, self.background = len(data.y), background
+        self.trial, self.anchors = start.trial, start.anchors
         self.renew(start.registration)
 
     def renew(self, registration: Registration) -> None:
@@ -66,9 +68,14 @@ class Poses:
 
 
 class Start(NamedTuple):
-    """What finds all classes at first, and the rows of the images that stand for them."""
+    """What finds all classes at first.
+
+    `trial` is what found them in the first round, which knew nothing but the images of the rows
+    `anchors`: by it the labels can be used to tell how good that is.
+    """
 
     registration: Registration
+    trial: Registration
     anchors: NDArray[np.int64]
 
 
@@ -76,7 +83,10 @@ class Start(NamedTuple):
 def align(
     module: PosedVAE, data: TrainingData, fresh: Sequence[int], seed: int, device: torch.device
 ) -> Start:
-    """Give the templates of some classes their start.
+    """Give the templates of some classes their start, in two rounds of finding and averaging.
+
+    On cards with one label a class, .94 to .98 of the images are then found in the right class
+    after no round, .98 to 1.0 after one, .99 to 1.0 after two (five seeds).
 
     Parameters
     ----------
@@ -96,37 +106,51 @@ def align(
     rows = np.array([_typical(data, c if a.n_classes > 1 else -1) for c in fresh], np.int64)
     anchors = resized(module.uprights(a.size)[:, 0], size)
     if len(rows):
-        chosen = centred(data.batch(rows, device), module.background)
-        anchors[list(fresh)] = resized(chosen, size)
-    anchors = anchors - module.background
+        typical = centred(data.batch(rows, device), module.background)
+        anchors[list(fresh)] = resized(typical, size)
+    uprights = anchors - module.background
     offered = torch.tensor(DEFORMATIONS, device=device)
-    variants = [deformed(anchors, d.expand(a.n_classes, 3)) for d in offered]
-    registration = Registration(
+    trial = _deforming(uprights, offered, a)
+    if not len(rows):
+        return Start(module.registration(), trial, rows)
+    chosen = list(fresh)
+    uprights[chosen], spread = _averages(trial, offered, data, chosen, seed)
+    if "scale" in a.invariances:
+        spread[0], spread[:, 0] = 0, 0
+    components = _components(spread, a.latent_dim)
+    # Only what the class members were found to differ by: a rhombus that may be stretched along any
+    # axis is also found a quarter turn away.
+    offered = sigma_points(a.latent_dim).to(device) @ components.T
+    second = _deforming(uprights, offered, a)
+    uprights[chosen] = _averages(second, offered, data, chosen, seed)[0]
+    module.start_from(uprights[chosen] + module.background, chosen, components)
+    shows = isinstance(module.decoder, TemplateDecoder)
+    return Start(module.registration() if shows else _deforming(uprights, offered, a), trial, rows)
+
+
+def _deforming(uprights: Tensor, offered: Tensor, a: Architecture) -> Registration:
+    """Make what finds upright images (k, s, s), background 0, in each of some deformations."""
+    variants = [deformed(uprights, d.expand(len(uprights), 3)) for d in offered]
+    return Registration(
         torch.stack(variants, dim=1),
         rotation="rotation" in a.invariances,
         translation="translation" in a.invariances,
     )
-    if len(rows):
-        templates, spread = _averages(registration, data, fresh, offered, seed, size)
-        if "scale" in a.invariances:
-            spread[0], spread[:, 0] = 0, 0
-        module.start_from(templates + module.background, fresh, _components(spread, a.latent_dim))
-    return Start(registration, rows)
 
 
 def _averages(
     registration: Registration,
+    offered: Tensor,
     data: TrainingData,
     fresh: Sequence[int],
-    offered: Tensor,
     seed: int,
-    size: int,
 ) -> tuple[Tensor, Tensor]:
-    """Mean upright images (m, size, size) of some classes, background 0; covariance (3, 3).
+    """Mean upright images (m, s, s) of some classes, background 0; covariance (3, 3).
 
-    The covariance is that of the deformations within the classes.
+    The covariance is that of the deformations, out of those offered (j, 3), within the classes.
     """
-    device, background = offered.device, data.normalisation.background
+    device, background = registration.device, data.normalisation.background
+    size = min(SIDE, data.normalisation.size)
     n_classes = registration.n_classes
     rows = _sample(data, n_classes, seed)
     images = data.batch(rows, device) - background

@@ -163,7 +163,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError("The model was trained without classes; train anew to give it labels.")
         classes, indices = checked_labels(y, len(images), before.classes if before else None)
         if max_seconds is not None and not max_seconds > 0:
-            raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
+            raise InputError(f"max_seconds must be a number above 0, not {max_seconds!r}.")
         normalisation = before.normalisation if before else Normalisation.of(images)
         seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
         data = TrainingData(images, normalisation, indices)
@@ -205,8 +205,8 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities (n, k) in the order of `classes_`.
 
         Images that are much noisier than the training's are matched against the decoder's images,
-        which takes milliseconds each. With `fast`, no image is, and each is seen in one orientation
-        instead of four.
+        which takes milliseconds each. With `fast`, no image is, and each is seen in two
+        orientations instead of four: somewhat less sure.
         """
         return self.classifier().predict_proba(X, fast=fast)
 

@@ -96,11 +96,11 @@ class Teachers:
         labelled = np.flatnonzero(data.y >= 0)
         tests = np.setdiff1d(labelled, poses.anchors)[:SOME]
         others = np.flatnonzero(data.y < 0)[:SOME]
-        rows = np.concatenate([tests, others])
-        images = data.batch(rows, poses.background.device)
-        believed = registration_belief(poses(rows, images).score).cpu().numpy()
-        hits = int((believed[: len(tests)].argmax(1) == data.y[tests]).sum())
-        sure = float(believed[len(tests) :].max(1).mean()) if len(others) else 0.0
+        device = poses.background.device
+        found = poses.trial(data.batch(tests, device) - poses.background)
+        hits = int((found.score.argmax(0).cpu().numpy() == data.y[tests]).sum())
+        score = poses(others, data.batch(others, device)).score
+        sure = float(registration_belief(score).amax(1).mean()) if len(others) else 0.0
         self.by_registration = skill((hits + DOUBT * sure) / (len(tests) + DOUBT), n_classes)
         self.skill = self.by_registration
         self.beliefs: NDArray[np.float32] | None = None
