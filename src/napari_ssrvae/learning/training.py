@@ -20,6 +20,7 @@ import pyro.optim
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as nnf
 from torch.optim.swa_utils import AveragedModel
 
 from napari_ssrvae.errors import TrainingError
@@ -27,7 +28,7 @@ from napari_ssrvae.errors import TrainingError
 from .alignment import Poses, align
 from .model import Batch, PosedVAE, Weights
 from .optimiser import JointAdam
-from .pose import sampling_grid, warp
+from .pose import sampling_grid, stretched, warp
 from .preprocessing import TrainingData
 from .teachers import Teachers
 
@@ -78,6 +79,7 @@ class TrainingSettings:
     ramp: float = 0.3
     renewals: tuple[float, ...] = (0.5, 0.75)
     scale_augmentation: float = 0.15
+    stretch_augmentation: float = 0.1
     averaging: float = 0.98
     patience: int = 12
     max_seconds: float | None = None
@@ -161,12 +163,16 @@ class Trainer:
         return np.concatenate([self.numbers.choice(rows, each) for rows in classes])
 
     def _posed(self, images: Tensor) -> Tensor:
-        """Pose images anew from the model's own prior: their labels stay true."""
+        """Pose images anew from the model's own prior, and deform them a little.
+
+        Their labels stay true: a class is no pose, and seldom a size or a stretch as small.
+        """
         n, a = len(images), self.module.architecture
         angle = self._uniform(n, math.pi if "rotation" in a.invariances else 0.0)
         shift = self._uniform((n, 2), 0.1 if "translation" in a.invariances else 0.0)
         scale = torch.exp(self._uniform(n, self.settings.scale_augmentation))
-        grid = sampling_grid(angle, shift, scale, images.shape[-1])
+        stretch = nnf.pad(self._uniform((n, 2), self.settings.stretch_augmentation), (1, 0))
+        grid = stretched(sampling_grid(angle, shift, scale, images.shape[-1]), stretch)
         return warp(images, grid, a.background)
 
     def _uniform(self, shape: int | tuple[int, ...], limit: float) -> Tensor:
