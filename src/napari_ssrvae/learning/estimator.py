@@ -230,8 +230,9 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         state = self._state()
         y = self.predict(X) if len(state.classes) else np.full(len(np.asarray(X)), -1, np.int64)
         indices = torch.from_numpy(np.searchsorted(state.classes, y))
+        registration = state.module.registration()
         parts = [
-            encoded(state, x, k.to(x.device))
+            encoded(state, registration, x, k.to(x.device))
             for x, k in zip(self._batches(X), torch.split(indices, BATCH), strict=True)
         ]
         z, angle, shift, scale = (np.concatenate([part[i] for part in parts]) for i in range(4))

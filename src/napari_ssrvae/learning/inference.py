@@ -18,6 +18,7 @@ from napari_ssrvae.errors import InputError
 from .checkpoint import TrainedState
 from .classifier import BATCH
 from .pose import wrapped
+from .registration import Registration
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class Latents:
 
 @torch.inference_mode()
 def encoded(
-    state: TrainedState, x: torch.Tensor, y: torch.Tensor
+    state: TrainedState, registration: Registration, x: torch.Tensor, y: torch.Tensor
 ) -> tuple[NDArray[np.float32], ...]:
-    """Encode normalised images (n, s, s) of class indices (n,).
+    """Encode normalised images (n, s, s) of class indices (n,), with the module's registration.
 
     Returns z, angle, shift in square frames, and scale.
     """
     module = state.module
     used = module.architecture.invariances
-    found = module.registration()(x - module.background)
+    found = registration(x - module.background)
     q = module.posterior(x, found.angle, found.shift).at(y, torch.arange(len(x), device=x.device))
     return (
         q.z.cpu().numpy(),
