@@ -140,8 +140,9 @@ def test_a_time_budget_holds_for_every_training(monkeypatch):
     assert report.confusion.sum() == 16
     assert len(budgets) == 3
     assert max(budgets) <= 0.3
-    with pytest.raises(InputError, match="max_seconds"):
-        cross_validated(endless, X, y, max_seconds=0)
+    for wrong in (0, float("nan"), "long"):
+        with pytest.raises(InputError, match="max_seconds must be a number above 0"):
+            cross_validated(endless, X, y, max_seconds=wrong)
 
 
 def test_quality_refuses_what_it_cannot_use():

@@ -188,3 +188,19 @@ def test_so_far_is_the_old_model_until_the_new_one_has_an_epoch(data, short):
     assert not np.array_equal(model.so_far().predict_proba(data.X[:10]), expected)
     np.testing.assert_array_equal(model.predict_proba(data.X[:10]), expected)
     training.close()
+
+
+def test_losses_are_compared_only_once_they_are_of_one_kind(data):
+    """A short time budget ends the warm-up in the middle of an epoch; the ELBO is no divergence."""
+    started = fitting(data, epochs=1, steps_per_epoch=1)
+    next(started.epochs())
+    trainer = started.trainer
+    ramp_over = trainer.settings.warm_up + trainer.settings.ramp + 0.01
+    trainer._keep(1.0, 0.0)  # the class encoder alone
+    pixels = data.X[0].size
+    trainer._keep(float(pixels), ramp_over)
+    trainer._keep(0.5 * pixels, ramp_over)
+    with pytest.raises(DivergedError):
+        trainer._keep(100.0 * pixels, ramp_over)
+    with pytest.raises(DivergedError):
+        trainer._keep(float("nan"), 0.0)

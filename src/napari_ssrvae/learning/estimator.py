@@ -22,7 +22,7 @@ from .evaluation import QualityProgress, cross_validated
 from .fitting import Fitting, Recipe
 from .inference import Latents, chosen_device, decoded, encoded
 from .next_label import next_to_label
-from .preprocessing import Normalisation, TrainingData, checked_images, checked_labels
+from .preprocessing import Normalisation, TrainingData, check_budget, checked_images, checked_labels
 from .quality import QualityReport
 from .training import EpochState
 
@@ -162,8 +162,7 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if before is not None and y is not None and not len(before.classes):
             raise InputError("The model was trained without classes; train anew to give it labels.")
         classes, indices = checked_labels(y, len(images), before.classes if before else None)
-        if max_seconds is not None and not max_seconds > 0:
-            raise InputError(f"max_seconds must be a number above 0, not {max_seconds!r}.")
+        check_budget(max_seconds)
         normalisation = before.normalisation if before else Normalisation.of(images)
         seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
         data = TrainingData(images, normalisation, indices)

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from napari_ssrvae.errors import InputError
 
-from .preprocessing import checked_images, checked_labels
+from .preprocessing import check_budget, checked_images, checked_labels
 from .quality import QualityReport
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def iter_cross_validated(
         Where images or labels cannot be used, or fewer than two classes are labelled.
     """
     images = checked_images(X)
-    if max_seconds is not None and not max_seconds > 0:
-        raise InputError(f"max_seconds must be above 0, not {max_seconds}.")
+    check_budget(max_seconds)
     if y is None:
         raise InputError("A quality report needs labels: label at least two classes.")
     classes, indices = checked_labels(y, len(images))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,3 +183,11 @@ class TrainingData:
     def batch(self, rows: NDArray[np.int64], device: torch.device) -> torch.Tensor:
         """Normalised square images of some rows."""
         return torch.from_numpy(self.normalisation(self.images[rows])).to(device)
+
+
+def check_budget(max_seconds: object) -> None:
+    """Refuse a time budget that is neither None nor a number of seconds above 0."""
+    if max_seconds is None:
+        return
+    if not isinstance(max_seconds, numbers.Real) or not float(max_seconds) > 0:
+        raise InputError(f"max_seconds must be a number above 0, not {max_seconds!r}.")

@@ -263,10 +263,11 @@ class Trainer:
         for epoch in range(1, s.n_epochs + 1):
             losses = np.empty((s.steps_per_epoch, 3))
             try:
+                begun = self._done(epoch - 1)
                 for i in range(s.steps_per_epoch):
                     losses[i] = self._step(self._done(epoch - 1 + i / s.steps_per_epoch))
                 loss, elbo, classification = losses.mean(axis=0)
-                self._keep(float(loss), self._done(epoch))
+                self._keep(float(loss), begun)
                 accuracy, confidence = self._check()
             except RuntimeError as error:
                 raise _explained(error) from error
@@ -290,18 +291,23 @@ class Trainer:
         spent = (time.perf_counter() - self._started) / budget if budget else 0.0
         return min(1.0, max(epochs / self.settings.n_epochs, spent))
 
-    def _keep(self, loss: float, done: float) -> None:
-        """Take the averaged weights as the best, unless training has clearly gone wrong since."""
+    def _keep(self, loss: float, begun: float) -> None:
+        """Take the averaged weights as the best, unless training has clearly gone wrong since.
+
+        `begun` is the share of the run at which the epoch of this loss began: until the ramp is
+        over, the loss itself changes from step to step, and no two epochs can be compared.
+        """
         if not math.isfinite(loss):
             raise DivergedError
-        old = self._smoothed
-        self._smoothed = loss if math.isnan(old) else 0.7 * old + 0.3 * loss
-        # Until the ramp ends, the loss itself changes from step to step and cannot be compared.
-        if done > self.settings.warm_up + self.settings.ramp:
+        if begun > self.settings.warm_up + self.settings.ramp:
+            old = self._smoothed
+            self._smoothed = loss if math.isnan(old) else 0.7 * old + 0.3 * loss
+            # The ELBO may be near 0 nats; half a nat a pixel is a change in any case.
+            scale = max(abs(self._lowest), 0.5 * self.data.images[0].size)
             worse = self._smoothed - self._lowest
-            if worse > 2 * abs(self._lowest):
+            if worse > 2 * scale:
                 raise DivergedError
-            if worse > 0.1 * abs(self._lowest):
+            if worse > 0.1 * scale:
                 return
             gain = 1e-3 * abs(self._lowest) if math.isfinite(self._lowest) else 0.0
             self._waited = 0 if worse < -gain else self._waited + 1
