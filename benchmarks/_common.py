@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,3 +71,14 @@ def write_json(name: str, payload: Mapping[str, Any]) -> Path:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"\n{path}")
     return path
+
+
+def rate(job: Callable[[Any], object], X: Any, repeats: int = 5) -> float:
+    """Images a second, the median of some runs after one that warms up."""
+    job(X[:200])
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        job(X)
+        times.append(time.perf_counter() - start)
+    return float(len(X) / statistics.median(times))

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
-import numpy as np
-
-from _common import table, write_json
+from _common import rate, table, write_json
 from napari_ssrvae import SSRVAE
 from napari_ssrvae.datasets import cards
-
-
-def patches_a_second(job: Callable[[np.ndarray], object], X: np.ndarray, repeats: int = 3) -> float:
-    job(X[:64])
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        job(X)
-        times.append(time.perf_counter() - start)
-    return len(X) / min(times)
 
 
 def main() -> None:
@@ -31,7 +17,7 @@ def main() -> None:
     # The speed does not depend on what was learnt: a short training is enough.
     model = SSRVAE(seed=0, epochs=1, steps_per_epoch=2).fit(X[:200], y[:200])
     rows = [
-        {"call": name, "patches_per_second": patches_a_second(getattr(model, name), X)}
+        {"call": name, "patches_per_second": rate(getattr(model, name), X)}
         for name in ("predict", "encode", "reconstruct", "novelty")
     ]
     table(rows)

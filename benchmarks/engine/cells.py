@@ -81,7 +81,7 @@ def digest(key: Mapping[str, Any]) -> str:
 def engine_fingerprint() -> str:
     """Stand for the code of the engine, and of the data that this package draws itself."""
     files = [file for room in ("learning", "datasets") for file in (_PACKAGE / room).glob("*.py")]
-    files.append(_PACKAGE / "imaging" / "patch_shape.py")
+    files += [_PACKAGE / "imaging" / name for name in ("outline.py", "patch_shape.py")]
     return f"{napari_ssrvae.__version__}-{code_fingerprint(files)}"
 
 

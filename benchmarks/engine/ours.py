@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from _common import rate
 from napari_ssrvae import SSRVAE
 
 from . import tasks
@@ -175,20 +175,10 @@ def speed(known: Fitted) -> Cell:
     noisy, _ = known.task.tests[f"σ {max(tasks.NOISES)}"]
     predict = known.model.predict
     return {
-        "default": _rate(predict, X),
-        "fast": _rate(partial(predict, fast=True), X),
-        "noisy_ms": 1000 / _rate(predict, noisy[:100], repeats=1),
+        "default": rate(predict, X),
+        "fast": rate(partial(predict, fast=True), X),
+        "noisy_ms": 1000 / rate(predict, noisy[:100], repeats=1),
     }
-
-
-def _rate(predict: Callable[[Images], Any], X: Images, repeats: int = 5) -> float:
-    predict(X[:200])
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        predict(X)
-        times.append(time.perf_counter() - start)
-    return len(X) / float(np.median(times))
 
 
 QUESTIONS: dict[str, tuple[str, Callable[[Fitted], Cell]]] = {

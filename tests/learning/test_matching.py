@@ -12,6 +12,7 @@ from napari_ssrvae.learning.calibration import (
     calibrated,
     matching,
 )
+from napari_ssrvae.learning.classifier import class_logits
 from napari_ssrvae.learning.matching import LEAST, MARGIN, Matching, noise_level
 from napari_ssrvae.learning.preprocessing import TrainingData
 
@@ -100,8 +101,8 @@ def training(short, data) -> TrainingData:
 
 def test_no_clean_training_image_is_called_noisy(short, data):
     known_images = training(short, data)
-    found = calibrated(short._state().module, known_images, temperature=2.0)
-    assert found.temperature == 2.0
+    found = calibrated(short._state().module, known_images)
+    assert found.temperature == 1.0
     assert found.evidence_temperature in TEMPERATURES
     assert 0 < found.misfit < 1
     levels = noise_level(torch.from_numpy(known_images.normalisation(data.X)))
@@ -111,6 +112,19 @@ def test_no_clean_training_image_is_called_noisy(short, data):
     assert short._state().calibration.noise_limit == found.noise_limit
     weights = short.classifier().matching.weights(levels.new_tensor(data.X))
     assert (weights == 1).float().mean() >= 0.99
+
+
+def test_the_class_encoder_is_made_as_sure_as_a_calibrated_teacher(short, data):
+    known_images, module = training(short, data), short._state().module
+    beliefs = np.full((len(data.y), 4), np.nan, np.float32)
+    assert calibrated(module, known_images, beliefs).temperature == 1.0  # it says nothing
+    unknown = np.flatnonzero(known_images.y < 0)
+    images = torch.from_numpy(known_images.normalisation(data.X[unknown]))
+    logits = class_logits(module.class_encoder, images, 4)
+    for temperature, expected in ((0.5, 0.5), (0.8, 0.8), (3.0, 1.0)):
+        beliefs[unknown] = (logits / temperature).softmax(1).numpy()
+        found = calibrated(module, known_images, beliefs).temperature
+        assert found == pytest.approx(expected, rel=0.05)
 
 
 def test_noisy_training_images_raise_the_limit(short, data):

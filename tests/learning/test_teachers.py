@@ -13,7 +13,9 @@ from napari_ssrvae.learning.teachers import (
     ENOUGH,
     ShapeForest,
     Teachers,
+    best_sharpness,
     registration_belief,
+    sharpened,
     skill,
 )
 from napari_ssrvae.learning.training import in_own_randomness
@@ -155,3 +157,26 @@ def test_a_class_without_labels_is_not_believed_in():
     forest = ShapeForest(data, 3, 0)
     assert (forest.beliefs[:, 2] == 0).all()
     np.testing.assert_allclose(forest.beliefs.sum(1), 1, atol=1e-6)
+
+
+def test_votes_become_the_probabilities_of_their_own_hits():
+    """Modest votes are sharpened, rash ones softened, to what comes true in the long run."""
+    numbers = np.random.default_rng(0)
+    true = numbers.dirichlet((1, 1, 1), 4000)
+    truth = np.array([numbers.choice(3, p=p) for p in true])
+    even = np.full(3, 1 / 3)
+    for power in (0.6, 1.0, 1.6):
+        votes = true ** (1 / power)
+        votes /= votes.sum(1, keepdims=True)
+        assert best_sharpness(votes, truth, even) == pytest.approx(power, rel=0.15)
+    np.testing.assert_allclose(sharpened(votes, 2.0).sum(1), 1)
+
+
+def test_labels_count_as_often_as_their_classes_are_met():
+    """Class 0 is easy and common, class 1 difficult and rare; as many of each have labels."""
+    votes = np.tile([[0.7, 0.3]], (40, 1))
+    truth = np.arange(40) % 2  # half of those that look like class 0 are of class 1
+    modest = best_sharpness(votes, truth, np.array([0.5, 0.5]))
+    sure = best_sharpness(votes, truth, np.array([0.9, 0.1]))
+    assert modest == room.SHARPNESS[0]
+    assert sharpened(votes[:1], sure)[0, 0] == pytest.approx(0.9, abs=0.02)

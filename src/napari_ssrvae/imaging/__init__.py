@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "infobar",
         "micrograph",
         "objects",
+        "outline",
         "particles",
         "patch_shape",
         "reading",

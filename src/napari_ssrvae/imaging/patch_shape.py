@@ -56,7 +56,7 @@ def patch_shapes(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _of_one(image: NDArray[np.float32]) -> NDArray[np.float64]:
-    mask = _mask(image)
+    mask = otsu_mask(image)
     # The grey values of an empty image have no moments, and those of an almost empty one are huge.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found: dict[str, Any] = regionprops_table(
@@ -76,7 +76,7 @@ def _of_one(image: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(measures.clip(-_LARGEST, _LARGEST))
 
 
-def _mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+def otsu_mask(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Otsu's mask; of the smoothed image, and its largest object, where that falls into specks."""
     if image.max() <= image.min():
         return np.ones(image.shape, dtype=bool)

@@ -224,8 +224,10 @@ class Fitting:
 
     def _calibration(self) -> Calibration:
         assert self.best is not None
+        assert self.trainer is not None
+        teachers = self.trainer.teachers
         try:
-            return calibrated(self.best, self.data)
+            return calibrated(self.best, self.data, teachers.beliefs if teachers else None)
         except RuntimeError:
             # After a failure of the device; the error that ended the training is the one to tell.
             return Calibration()
