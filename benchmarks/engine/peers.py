@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from napari_ssrvae.imaging.outline import outline_measures
 from napari_ssrvae.imaging.patch_shape import patch_shapes
 
 from . import pyroved_peer
@@ -56,6 +57,15 @@ def forest_on_shape(task: Task, seed: int) -> Predictions:
     return _fitted(_forest(seed), task, patch_shapes)
 
 
+def forest_on_outline(task: Task, seed: int) -> Predictions:
+    """Random forest of 500 trees on all that the forest sees that teaches our model."""
+    return _fitted(_forest(seed), task, _shapes_and_outlines)
+
+
+def _shapes_and_outlines(images: Images) -> NDArray[np.float64]:
+    return np.hstack([patch_shapes(images), outline_measures(images)])
+
+
 def boosting_on_pixels(task: Task, seed: int) -> Predictions:
     """XGBoost; its labels have to start at 0, and one image a class must still be split on."""
     from xgboost import XGBClassifier
@@ -77,6 +87,7 @@ PEERS: dict[str, Peer] = {
     "forest, pixels": forest_on_pixels,
     "XGBoost, pixels": boosting_on_pixels,
     "forest, shape": forest_on_shape,
+    "forest, our measures": forest_on_outline,
     "CNN + rotations": network,
     "pyroVED": pyroved_peer.predictions,
 }
@@ -90,6 +101,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 SHARED: dict[str, tuple[str, ...]] = {
     "forest, shape": ("imaging/patch_shape.py",),
+    "forest, our measures": ("imaging/patch_shape.py", "imaging/outline.py"),
     "CNN + rotations": ("learning/networks.py",),
 }
 """Files of the package that a peer uses as our model does."""
