@@ -8,8 +8,8 @@ import pytest
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging import Micrograph
 from napari_ssrvae.library import Predictions
+from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import (
-    Selection,
     Session,
     carry_hand_labels,
     shown_classes,
@@ -184,7 +184,7 @@ def test_the_last_class_stays(session: Session) -> None:
 def test_a_removed_micrograph_leaves_the_history_harmless(session: Session) -> None:
     key = session.active_key
     session.label(key, {1: 1})
-    session.select(Selection(key, 1))
+    session.select(Selection.one(key, 1))
     session.remove_micrograph(key)
     assert session.selection is None
     assert session.active is None
@@ -196,8 +196,8 @@ def test_selection_is_told_once(session: Session) -> None:
     told = []
     session.selection_changed.connect(lambda: told.append(session.selection))
     for _ in range(2):
-        session.select(Selection(session.active_key, 5))
-    assert told == [Selection(session.active_key, 5)]
+        session.select(Selection.one(session.active_key, 5))
+    assert told == [Selection.one(session.active_key, 5)]
 
 
 def test_pixel_size_is_corrected_with_undo(session: Session) -> None:
@@ -224,3 +224,45 @@ def test_history_forgets_the_oldest_and_what_was_undone(session: Session) -> Non
     assert session.history.redo_name is None
     assert session.history.redo() is None
     assert session.history.undo() == "label particle 2 as class 1"
+
+
+def test_a_selection_over_two_micrographs_is_labelled_as_one_step(session: Session) -> None:
+    first = session.active_key
+    second = session.add_micrograph(Micrograph(np.zeros((20, 30), np.float32), None, "second"))
+    session.set_particles(second, label_image())
+    session.select(Selection.of([(first, 1), (first, 5), (second, 2)]))
+    told = []
+    session.hand_labels_changed.connect(lambda key, ids: told.append((key, ids)))
+    session.label_selected(2)
+    assert session.micrographs[first].hand_labels == {1: 2, 5: 2}
+    assert session.micrographs[second].hand_labels == {2: 2}
+    assert told == [(first, frozenset([1, 5])), (second, frozenset([2]))]
+    assert session.history.undo_name == "label 3 particles as class 2"
+    session.history.undo()
+    assert not session.hand_counts()
+    session.history.redo()
+    session.label_selected(0)
+    assert not session.hand_counts()
+    session.select(None)
+    session.label_selected(1)
+    assert not session.hand_counts()
+
+
+def test_a_label_that_is_refused_labels_nothing_in_any_micrograph(session: Session) -> None:
+    first = session.active_key
+    second = session.add_micrograph(Micrograph(np.zeros((20, 30), np.float32), None, "second"))
+    session.set_particles(second, label_image())
+    with pytest.raises(InputError, match="no particle 77 in second"):
+        session.label_all({first: {1: 1}, second: {77: 1}})
+    assert not session.hand_counts()
+
+
+def test_what_is_selected_goes_with_its_particles(session: Session) -> None:
+    first = session.active_key
+    second = session.add_micrograph(Micrograph(np.zeros((20, 30), np.float32), None, "second"))
+    session.set_particles(second, label_image())
+    session.select(Selection.of([(first, 1), (second, 2), (second, 5)]))
+    session.set_particles(second, label_image())
+    assert list(session.selection) == [Place(first, 1)]
+    session.remove_micrograph(first)
+    assert session.selection is None

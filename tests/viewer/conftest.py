@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,17 +92,24 @@ class Hands:
         self.settle()
         return place
 
-    def click_particle(self, particle: int) -> None:
+    def click_particle(self, particle: int, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
         place = self.hover(particle)
-        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifier, pos=place)
         self.settle()
 
     def drag(self, start: QPoint, end: QPoint) -> None:
-        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=start)
-        for step in np.linspace(0, 1, 8)[1:]:
-            QTest.mouseMove(self.canvas, start + (end - start) * float(step))
-            QApplication.processEvents()
-        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=end)
+        self.draw([start, end])
+
+    def draw(
+        self, corners: Sequence[QPoint], modifier: Any = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        """Drag from corner to corner."""
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, modifier, pos=corners[0])
+        for start, end in itertools.pairwise(corners):
+            for step in np.linspace(0, 1, 8)[1:]:
+                QTest.mouseMove(self.canvas, start + (end - start) * float(step))
+                QApplication.processEvents()
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, modifier, pos=corners[-1])
         self.settle()
 
     def key(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:

@@ -31,7 +31,7 @@ def test_nothing_there_until_it_makes_sense(hands: Any) -> None:
 
 def test_hover_outlines_and_a_click_labels(labelling: Any) -> None:
     labelling.hover(3)
-    outline = labelling.workbench.mirror._outline
+    outline = labelling.workbench.mirror.outlines.shapes
     assert len(outline.data) == 1
     assert "particle 3" in labelling.panel("Classes").under_mouse.text()
     labelling.click_particle(3)
@@ -106,7 +106,51 @@ def test_selecting_only_when_labelling_is_off(labelling: Any) -> None:
     labelling.click(labelling.panel("Classes").armed)
     labelling.click_particle(3)
     assert labelling.session.active.hand_labels == {}
-    assert labelling.session.selection.particle == 3
+    assert labelling.session.selection.focus.particle == 3
+
+
+def test_shift_click_selects_several_and_a_key_labels_them_all(labelling: Any) -> None:
+    labelling.click(labelling.panel("Classes").armed)
+    labelling.click_particle(3)
+    for particle in (5, 8, 12, 13):
+        labelling.click_particle(particle, Shift)
+    key = labelling.session.active_key
+    assert labelling.session.selection.of_micrograph(key) == {3, 5, 8, 12, 13}
+    many = labelling.workbench.mirror.outlines.many
+    shown = np.unique(labelling.session.active.labels[np.asarray(many.data) > 0])
+    assert many.visible
+    assert shown.tolist() == [3, 5, 8, 12, 13]
+    labelling.click_particle(5, Shift)  # out of it again
+    labelling.hover(8)
+    labelling.key(Key.Key_2)
+    assert labelling.session.active.hand_labels == dict.fromkeys((3, 8, 12, 13), 2)
+    labelling.hover(20)  # not selected: only this one is meant
+    labelling.key(Key.Key_1)
+    assert labelling.session.active.hand_labels[20] == 1
+    labelling.key(Key.Key_Z, Control)
+    labelling.key(Key.Key_Z, Control)
+    assert labelling.session.active.hand_labels == {}
+
+
+def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
+    index = labelling.workbench.mirror.index(labelling.session.active_key)
+    camera = labelling.viewer.scene.camera
+    before, panned = camera.center, camera.mouse_pan
+    corners = [labelling.on_canvas(y, x) for y, x in ((2, 2), (2, 240), (357, 240), (357, 2))]
+    labelling.draw([*corners, corners[0]], Shift)
+    expected = {
+        p for p in labelling.session.active.particle_ids.tolist() if index.center(p)[1] < 240
+    }
+    chosen = labelling.session.selection.of_micrograph(labelling.session.active_key)
+    assert 5 < len(expected) < 35
+    assert chosen == expected
+    assert camera.center == before
+    assert camera.mouse_pan == panned
+    assert labelling.session.active.hand_labels == {}
+    labelling.draw([labelling.on_canvas(y, x) for y, x in ((1, 1), (1, 3), (3, 3), (1, 1))], Shift)
+    assert labelling.session.selection.of_micrograph(labelling.session.active_key) == expected
+    labelling.session.select(None)
+    assert not labelling.workbench.mirror.outlines.many.visible
 
 
 def test_other_methods_keep_the_labels(labelling: Any) -> None:

@@ -13,7 +13,8 @@ from qtpy.QtTest import QTest
 
 from napari_ssrvae.imaging import measure_shapes
 from napari_ssrvae.library import ParticleLibrary
-from napari_ssrvae.library.session import Selection, shown_classes
+from napari_ssrvae.library.selection import Place
+from napari_ssrvae.library.session import shown_classes
 
 CLASS_NAMES = ("1", "2", "3", "4", "many")
 
@@ -96,13 +97,14 @@ def test_from_a_micrograph_to_a_library_and_back(
     assert views.isVisible()
     assert views.images.names()
     target = clumps[2][0]
-    point = views.point_of(Selection(hands.session.active_key, target))
+    point = views.point_of(Place(hands.session.active_key, target))
     QTest.mouseClick(
         views.plot.viewport(), Qt.MouseButton.LeftButton, pos=views.plot.point_position(point)
     )
     hands.settle()
     chosen = hands.session.selection
     assert chosen is not None
+    chosen = chosen.focus
     z = state.predictions.z[:, :2]
     of = {p: z[i] for i, p in enumerate(state.predictions.particle_ids.tolist())}
     np.testing.assert_allclose(of[chosen.particle], of[target], atol=0.2)
@@ -114,7 +116,7 @@ def test_from_a_micrograph_to_a_library_and_back(
     hands.viewer.reset_view()
     hands.settle()
     hands.click_particle(other)
-    assert views.plot.selected() == views.point_of(Selection(hands.session.active_key, other))
+    assert views.plot.selected() == views.point_of(Place(hands.session.active_key, other))
 
     # A second micrograph, opened after the model is armed, is classified by itself.
     first = hands.session.active_key

@@ -7,10 +7,10 @@ hand their results back to a slot on the main thread.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,13 @@ from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.library.classes import ParticleClass, next_class
 from napari_ssrvae.library.history import History, Step
+from napari_ssrvae.library.selection import Selection
 
 if TYPE_CHECKING:
     from napari_ssrvae.library.predictions import Predictions
     from napari_ssrvae.library.workflow import Workflow
 
 LabelImage = NDArray[np.int32]
-
-
-class Selection(NamedTuple):
-    """The particle that all views show as selected."""
-
-    key: int
-    particle: int
 
 
 @dataclass
@@ -114,8 +108,7 @@ class Session:
         Steps of the history that name it stay harmless: they look it up and find nothing.
         """
         self.micrographs.pop(key)
-        if self.selection is not None and self.selection.key == key:
-            self.select(None)
+        self._deselect_micrograph(key)
         if self.active_key == key:
             self.active_key = next(reversed(self.micrographs), None)
             self.active_changed.emit()
@@ -173,8 +166,7 @@ class Session:
                 return
             state.labels, state.particle_ids, state.hand_labels, state.recipe = values
             state.predictions = predicted
-            if self.selection is not None and self.selection.key == key:
-                self.select(None)
+            self._deselect_micrograph(key)
             self.particles_changed.emit(key)
             self.predictions_changed.emit(key)
 
@@ -200,32 +192,55 @@ class Session:
         name : str, optional
             Name of the step; made from the change if not given.
         """
-        state = self.micrographs[key]
-        known = {c.id for c in self.classes} | {0}
-        present = set(state.particle_ids.tolist())
-        for particle, class_id in changes.items():
-            if class_id not in known:
-                raise InputError(f"There is no class {class_id}: add it to the table first.")
-            if particle not in present:
-                raise InputError(f"There is no particle {particle} in {state.micrograph.name}.")
-        before = {p: state.hand_labels.get(p, 0) for p in changes}
-        after = {p: c for p, c in changes.items() if c != before[p]}
-        before = {p: before[p] for p in after}
+        self.label_all({key: changes}, name=name)
+
+    def label_all(
+        self, changes: Mapping[int, Mapping[int, int]], *, name: str | None = None
+    ) -> None:
+        """Give particles of several micrographs a class, as one undoable step.
+
+        Parameters
+        ----------
+        changes : mapping of int to mapping of int to int
+            Micrograph key → particle id → class id, or 0.
+        name : str, optional
+            Name of the step; made from the change if not given.
+        """
+        for key, wanted in changes.items():
+            self._check_labels(self.micrographs[key], wanted)
+        before, after = {}, {}
+        for key, wanted in changes.items():
+            hand = self.micrographs[key].hand_labels
+            new = {p: c for p, c in wanted.items() if c != hand.get(p, 0)}
+            if new:
+                before[key], after[key] = {p: hand.get(p, 0) for p in new}, new
         if not after:
             return
-        self.history.do(
-            Step(
-                name or self._label_step_name(after),
-                lambda: self._put_labels(key, after),
-                lambda: self._put_labels(key, before),
-            )
-        )
 
-    def _label_step_name(self, changes: Mapping[int, int]) -> str:
-        what = (
-            f"particle {next(iter(changes))}" if len(changes) == 1 else f"{len(changes)} particles"
-        )
-        names = {self.class_name(c) for c in changes.values()}
+        def put(labels: Mapping[int, Mapping[int, int]]) -> None:
+            for key, of_one in labels.items():
+                self._put_labels(key, of_one)
+
+        step_name = name or self._label_step_name([*after.values()])
+        self.history.do(Step(step_name, lambda: put(after), lambda: put(before)))
+
+    def label_selected(self, class_id: int) -> None:
+        """Give the selected particles a class (0 clears it), as one undoable step."""
+        if self.selection is not None:
+            members = self.selection.members
+            self.label_all({key: dict.fromkeys(ids, class_id) for key, ids in members.items()})
+
+    def _check_labels(self, state: MicrographState, changes: Mapping[int, int]) -> None:
+        known = {c.id for c in self.classes} | {0}
+        if strange := set(changes.values()) - known:
+            raise InputError(f"There is no class {min(strange)}: add it to the table first.")
+        if absent := set(changes).difference(state.particle_ids.tolist()):
+            raise InputError(f"There is no particle {min(absent)} in {state.micrograph.name}.")
+
+    def _label_step_name(self, changes: Sequence[Mapping[int, int]]) -> str:
+        count = sum(len(of_one) for of_one in changes)
+        what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
+        names = {self.class_name(c) for of_one in changes for c in of_one.values()}
         return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
 
     def _put_labels(self, key: int, changes: Mapping[int, int]) -> None:
@@ -336,10 +351,14 @@ class Session:
 
     # -- selection -------------------------------------------------------------------------
     def select(self, selection: Selection | None) -> None:
-        """Select one particle in all views, or none."""
+        """Select particles in all views, or none; not a step of the history."""
         if selection != self.selection:
             self.selection = selection
             self.selection_changed.emit()
+
+    def _deselect_micrograph(self, key: int) -> None:
+        if self.selection is not None:
+            self.select(self.selection.without_micrograph(key))
 
 
 def shown_classes(state: MicrographState) -> dict[int, int]:

@@ -120,6 +120,7 @@ class ParticleClassifier(QWidget):
             session.predictions_changed,
             session.workflow_changed,
             session.history.changed,
+            session.selection_changed,
         )
         for signal in self._signals:
             signal.connect(self._later)

@@ -42,6 +42,15 @@ class ParticleIndex:
             return None
         return tuple((s.start + s.stop - 1) / 2 for s in box)
 
+    def inside(self, path: NDArray[np.float64]) -> list[int]:
+        """Return the particles whose middle lies in a polygon, (m, 2) in pixels (y, x)."""
+        from skimage.measure import points_in_poly
+
+        ids = [i + 1 for i, box in enumerate(self._boxes) if box is not None]
+        middles = np.array([self.center(particle) for particle in ids]).reshape(-1, 2)
+        chosen = points_in_poly(middles, path)
+        return [particle for particle, taken in zip(ids, chosen.tolist(), strict=True) if taken]
+
     def outline(self, particle: int) -> NDArray[np.float64] | None:
         """Return the longest outline of a particle, (m, 2) in pixels (y, x), closed."""
         if (box := self.box(particle)) is None:

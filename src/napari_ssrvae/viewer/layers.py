@@ -15,20 +15,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.library.session import MicrographState, Session
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
+from napari_ssrvae.viewer.outlines import Outlines
+from napari_ssrvae.viewer.placement import PLACEMENT, keeping_active_layer, place
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
 CONFIDENCE_STEPS = 10
-HOVER_COLOR = "#ffffff"
-SELECTED_COLOR = "#ffee00"
 PARTICLE_COLOR = "#35e0ff"
 
 
@@ -60,8 +59,7 @@ class LayerMirror(QObject):
         self.session = session
         self.groups: dict[int, LayerGroup] = {}
         self.overlay_mode = "class"
-        self._outline: Shapes | None = None
-        self._hovered: int = 0
+        self.outlines = Outlines(viewer, session, self)
         self._mirroring = False
         # Strokes into the particles arrive many a second; the session follows when they pause.
         self._edited = QTimer(self, singleShot=True, interval=400)
@@ -72,7 +70,6 @@ class LayerMirror(QObject):
         session.predictions_changed.connect(self._on_predictions)
         session.classes_changed.connect(self._on_classes)
         session.active_changed.connect(self._on_active)
-        session.selection_changed.connect(self._draw_outline)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     # -- the micrograph's image ------------------------------------------------------------
@@ -94,7 +91,9 @@ class LayerMirror(QObject):
 
     def is_ours(self, layer: Layer) -> bool:
         """Say whether we made this layer."""
-        return layer is self._outline or any(layer in g.ours() for g in self.groups.values())
+        return self.outlines.is_ours(layer) or any(
+            layer in group.ours() for group in self.groups.values()
+        )
 
     def index(self, key: int | None) -> ParticleIndex | None:
         """Return where the particles of a micrograph lie."""
@@ -258,7 +257,7 @@ class LayerMirror(QObject):
             for layer in (group.image, *group.ours()):
                 if layer in self.viewer.layers:
                     layer.visible = active
-        self._draw_outline()
+        self.outlines.redraw()
 
     # -- layers → session ------------------------------------------------------------------
     def _on_hand_painted(self, event: Any) -> None:
@@ -308,54 +307,9 @@ class LayerMirror(QObject):
             self._edited.stop()
             self._take_edited_particles()
 
-    # -- outlines --------------------------------------------------------------------------
     def hover(self, particle: int) -> None:
         """Outline the particle under the mouse (0: none)."""
-        if particle != self._hovered:
-            self._hovered = particle
-            self._draw_outline()
-
-    def _draw_outline(self) -> None:
-        index = self.index(self.session.active_key)
-        if index is None:
-            return self._clear_outline()
-        selection = self.session.selection
-        chosen = selection.particle if selection and selection.key == self.session.active_key else 0
-        rings = [
-            (outline, color)
-            for particle, color in ((self._hovered, HOVER_COLOR), (chosen, SELECTED_COLOR))
-            if (outline := index.outline(particle)) is not None
-        ]
-        if not rings:
-            return self._clear_outline()
-        layer = self._outline_layer()
-        with self._quietly():
-            layer.data = []
-            width = 3.0 / max(self.viewer.scene.camera.zoom * float(np.mean(layer.scale)), 1e-6)
-            layer.add(
-                [ring for ring, _ in rings],
-                shape_type="polygon",
-                edge_color=[color for _, color in rings],
-                face_color="transparent",
-                edge_width=width,
-            )
-            layer.selected_data = set()
-        return None
-
-    def _clear_outline(self) -> None:
-        if self._outline is not None and len(self._outline.data):
-            self._outline.data = []
-
-    def _outline_layer(self) -> Shapes:
-        group = self.groups[self.session.active_key]  # type: ignore[index]
-        if self._outline is None:
-            self._outline = Shapes(name="outline (hover, selection)", ndim=2)
-            self._place(self._outline, group.image)
-            with self._keeping_active_layer():
-                self.viewer.add_layer(self._outline)
-            self._outline.editable = False
-        self._place(self._outline, group.image)
-        return self._outline
+        self.outlines.hover(particle)
 
     # -- layers ----------------------------------------------------------------------------
     def _add_labels(
@@ -378,29 +332,18 @@ class LayerMirror(QObject):
         )
         layer.contour = contour
         layer.selected_label = 0
-        self._place(layer, group.image)
+        place(layer, group.image)
         layers = self.viewer.layers
         above_image = lowest and group.image in layers
-        with self._keeping_active_layer():
+        with keeping_active_layer(self.viewer):
             layers.insert(layers.index(group.image) + 1 if above_image else len(layers), layer)
         return layer
-
-    @staticmethod
-    def _place(layer: Layer, image: Image) -> None:
-        for name in PLACEMENT:
-            value = getattr(image, name)
-            if name == "affine":
-                layer.affine = value.affine_matrix
-            elif name in ("shear", "rotate", "scale", "translate"):
-                setattr(layer, name, np.asarray(value)[-2:] if name != "rotate" else value)
-            else:
-                setattr(layer, name, value)
 
     def _on_placement(self, event: Any) -> None:
         for group in self.groups.values():
             if group.image is event.source:
                 for layer in group.ours():
-                    self._place(layer, group.image)
+                    place(layer, group.image)
 
     @staticmethod
     def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:
@@ -415,22 +358,12 @@ class LayerMirror(QObject):
         finally:
             self._mirroring = before
 
-    @contextmanager
-    def _keeping_active_layer(self) -> Iterator[None]:
-        """Adding a layer selects it; the person keeps the layer that they worked with."""
-        active = self.viewer.layers.selection.active
-        yield
-        if active is not None and active in self.viewer.layers:
-            self.viewer.layers.selection.active = active
-
     def _remove(self, layer: Layer) -> None:
         if layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
         self._forget(layer)
 
     def _forget(self, layer: Layer) -> None:
-        if layer is self._outline:
-            self._outline = None
         for group in self.groups.values():
             for role in ("particles", "hand", "overlay"):
                 if getattr(group, role) is layer:
@@ -470,8 +403,7 @@ class LayerMirror(QObject):
             for layer in (group.particles, group.hand):
                 if layer is not None:
                     self._disconnect(layer)
-        if self._outline is not None:
-            self._remove(self._outline)
+        self.outlines.shutdown()
         self.groups.clear()
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_ssrvae.library.session import Selection, Session
+from napari_ssrvae.library.selection import Place, Selection
+from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.layers import LayerMirror
 
 if TYPE_CHECKING:
@@ -33,10 +35,17 @@ class Shortcut:
 
 SHORTCUTS = (
     *(
-        Shortcut(str(k), f"label the particle under the mouse as class {k}", "press_class", k)
+        Shortcut(
+            str(k),
+            f"label the particle under the mouse, or all selected, as class {k}",
+            "press_class",
+            k,
+        )
         for k in range(1, 10)
     ),
-    Shortcut("0", "clear the label of the particle under the mouse", "press_class", 0),
+    Shortcut(
+        "0", "clear the label of the particle under the mouse, or of all selected", "press_class", 0
+    ),
     Shortcut("Control-Z", "undo", "undo"),
     Shortcut("Control-Shift-Z", "redo", "redo"),
 )
@@ -74,12 +83,17 @@ class Picker(QObject):
 
     # -- keys ------------------------------------------------------------------------------
     def _handler(self, shortcut: Shortcut) -> Callable[[Any], None]:
+        return lambda _: self.press(shortcut)
+
+    def press_elsewhere(self, shortcut: Shortcut) -> None:
+        """Do what a key is for, in another view: no particle of the canvas is meant there."""
+        self._hover(0)
+        self.press(shortcut)
+
+    def press(self, shortcut: Shortcut) -> None:
+        """Do what a key is for."""
         method = getattr(self, shortcut.method)
-
-        def run(_: Any) -> None:
-            method() if shortcut.argument is None else method(shortcut.argument)
-
-        return run
+        method() if shortcut.argument is None else method(shortcut.argument)
 
     def _bind_active(self, event: Any = None) -> None:
         layer = self.viewer.layers.selection.active
@@ -100,13 +114,21 @@ class Picker(QObject):
         self._bound, self._saved = None, {}
 
     def press_class(self, class_id: int) -> None:
-        """Make a class the current one and give it to the particle under the mouse; 0 clears."""
+        """Make a class the current one and give it to what is meant; 0 clears.
+
+        Meant is the particle under the mouse, or, if that is selected or there is none, all that
+        is selected.
+        """
         if class_id and class_id not in {c.id for c in self.session.classes}:
             return
         if class_id:
             self.session.set_current_class(class_id)
-        if self.under_mouse and self.session.active_key is not None:
-            self.session.label(self.session.active_key, {self.under_mouse: class_id})
+        key, selection = self.session.active_key, self.session.selection
+        place = Place(key, self.under_mouse) if key is not None and self.under_mouse else None
+        if place is not None and (selection is None or place not in selection):
+            self.session.label(place.key, {place.particle: class_id})
+        else:
+            self.session.label_selected(class_id)
 
     def undo(self) -> None:
         """Take the last step back."""
@@ -123,9 +145,13 @@ class Picker(QObject):
         index = self.mirror.index(key)
         if index is None or key is None:
             return 0
-        image = self.mirror.groups[key].image
-        y, x = image.world_to_data(position)[-2:]
-        return index.at(y, x)
+        return index.at(*self._in_image(position))
+
+    def _in_image(self, position: Any) -> tuple[float, float]:
+        """Return where a place of the world lies in the active micrograph, in pixels (y, x)."""
+        group = self.mirror.groups.get(self.session.active_key or -1)
+        y, x = (position if group is None else group.image.world_to_data(position))[-2:]
+        return float(y), float(x)
 
     def _on_move(self, _: Any, event: Any) -> None:
         self._hover(self._particle_at(event.position))
@@ -137,17 +163,53 @@ class Picker(QObject):
             self.hovered.emit(particle)
 
     def _on_press(self, _: Any, event: Any) -> Generator[None, None, None]:
-        """Label on a click; a drag pans and never labels."""
-        if event.button != 1 or event.modifiers or self._active_layer_draws():
+        """Label on a click; a drag pans and never labels. With Shift, select instead."""
+        if event.button != 1 or self._active_layer_draws():
             return
-        start = np.asarray(event.pos, dtype=float)
-        furthest = 0.0
-        yield
-        while event.type == "mouse_move":
-            furthest = max(furthest, float(np.linalg.norm(np.asarray(event.pos) - start)))
+        if len(event.modifiers) == 1 and "Shift" in event.modifiers:
+            yield from self._select_more(event)
+        elif not event.modifiers:
+            start = np.asarray(event.pos, dtype=float)
+            furthest = 0.0
             yield
-        if furthest <= DRAG_DISTANCE:
-            self._click(self._particle_at(event.position))
+            while event.type == "mouse_move":
+                furthest = max(furthest, float(np.linalg.norm(np.asarray(event.pos) - start)))
+                yield
+            if furthest <= DRAG_DISTANCE:
+                self._click(self._particle_at(event.position))
+
+    def _select_more(self, event: Any) -> Generator[None, None, None]:
+        """Add a particle to the selection, or take it out; a drag is a lasso around more."""
+        camera = self.viewer.scene.camera
+        start, path = np.asarray(event.pos, dtype=float), [self._in_image(event.position)]
+        furthest, panned = 0.0, camera.mouse_pan
+        camera.mouse_pan = False
+        try:
+            yield
+            while event.type == "mouse_move":
+                furthest = max(furthest, float(np.linalg.norm(np.asarray(event.pos) - start)))
+                path.append(self._in_image(event.position))
+                if furthest > DRAG_DISTANCE:
+                    self.mirror.outlines.lasso(np.array(path))
+                yield
+        finally:
+            camera.mouse_pan = panned
+            self.mirror.outlines.lasso(None)
+        key = self.session.active_key
+        if key is None:
+            return
+        if furthest > DRAG_DISTANCE:
+            self._lasso(key, np.array(path))
+        elif particle := self._particle_at(event.position):
+            place, selection = Place(key, particle), self.session.selection
+            self.session.select(selection.toggled(place) if selection else Selection.one(*place))
+
+    def _lasso(self, key: int, path: NDArray[np.float64]) -> None:
+        index = self.mirror.index(key)
+        inside = [] if index is None else index.inside(path)
+        found, before = Selection.of((key, particle) for particle in inside), self.session.selection
+        if found is not None:
+            self.session.select(before.extended(found) if before else found)
 
     def _click(self, particle: int) -> None:
         key = self.session.active_key
@@ -158,7 +220,7 @@ class Picker(QObject):
             return
         if self.armed:
             self.session.label(key, {particle: self.session.current_class})
-        self.session.select(Selection(key, particle))
+        self.session.select(Selection.one(key, particle))
 
     def _active_layer_draws(self) -> bool:
         """Say whether the active layer's own tool (paint, fill, add) owns the mouse."""

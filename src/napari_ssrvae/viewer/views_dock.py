@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QShortcut, QSplitter, QVBoxLayout, QWidget
 
-from napari_ssrvae.library.session import Selection, shown_classes
+from napari_ssrvae.library.selection import Place, Selection
+from napari_ssrvae.library.session import shown_classes
+from napari_ssrvae.viewer.picking import SHORTCUTS
 from napari_ssrvae.viewer.views import ClassImages, LatentPlot
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.workbench import Workbench
-
-
-class Place(NamedTuple):
-    """Which particle a point of the plot is."""
-
-    key: int
-    particle: int
 
 
 class ParticleViews(QWidget):
@@ -44,6 +41,8 @@ class ParticleViews(QWidget):
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.refresh)
         self.plot.point_clicked.connect(self._on_point)
+        self.plot.points_lassoed.connect(self._on_lasso)
+        self._bind_keys()
         self._signals = (
             self.session.predictions_changed,
             self.session.hand_labels_changed,
@@ -55,6 +54,14 @@ class ParticleViews(QWidget):
         self.session.selection_changed.connect(self._show_selection)
         workbench.class_images_changed.connect(self._later)
         self.refresh()
+
+    def _bind_keys(self) -> None:
+        """Let the canvas's keys work here too, on the selection."""
+        for shortcut in SHORTCUTS:
+            keys = QKeySequence(shortcut.keys.replace("Control", "Ctrl").replace("-", "+"))
+            binding = QShortcut(keys, self)
+            binding.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            binding.activated.connect(partial(self.workbench.picker.press_elsewhere, shortcut))
 
     def _later(self, *_: object) -> None:
         self._soon.start()
@@ -111,16 +118,26 @@ class ParticleViews(QWidget):
 
     def _show_selection(self) -> None:
         selection = self.session.selection
-        row = None if selection is None else self._rows.get(Place(*selection))
-        self.plot.select(row)
+        if selection is None:
+            self.plot.select(None)
+            return
+        others = [self._rows[p] for p in selection if p in self._rows] if len(selection) > 1 else []
+        self.plot.select(self._rows.get(selection.focus), others=others)
+
+    def _on_lasso(self, rows: Any, adds: bool) -> None:
+        found = Selection.of(self._places[row] for row in rows.tolist())
+        before = self.session.selection
+        if adds and before is not None:
+            found = before if found is None else before.extended(found)
+        self.session.select(found)
 
     def _on_point(self, row: int) -> None:
         place = self._places[row]
         self.workbench.select(place.key, place.particle, center=True)
 
-    def point_of(self, selection: Selection) -> int | None:
+    def point_of(self, place: Place) -> int | None:
         """Return the id that the plot gives to a particle's point."""
-        return self._rows.get(Place(*selection))
+        return self._rows.get(place)
 
     def shutdown(self) -> None:
         """Disconnect from the session."""

@@ -14,7 +14,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
 from napari_ssrvae.imaging import SegmentationSettings
-from napari_ssrvae.library.session import Selection, Session
+from napari_ssrvae.library.selection import Selection
+from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption
 from napari_ssrvae.viewer.jobs import Jobs
@@ -391,7 +392,7 @@ class Workbench(QObject):
         if key not in self.session.micrographs:
             return
         self.session.activate(key)
-        self.session.select(Selection(key, particle))
+        self.session.select(Selection.one(key, particle))
         index = self.mirror.index(key)
         middle = None if index is None else index.center(particle)
         if center and middle is not None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolTip
 
 from napari_ssrvae.errors import InputError
@@ -65,6 +66,30 @@ def move_with_left_button(viewport, position):
     QApplication.processEvents()
 
 
+def draw_lasso(viewport, corners, modifier):
+    """Press, drag from corner to corner, release; pyqtgraph follows 100 times a second."""
+
+    def send(kind, position, button, buttons):
+        event = QMouseEvent(
+            kind,
+            QPointF(position),
+            QPointF(viewport.mapToGlobal(position)),
+            button,
+            buttons,
+            modifier,
+        )
+        QApplication.sendEvent(viewport, event)
+        QApplication.processEvents()
+
+    none = Qt.MouseButton.NoButton
+    send(QEvent.Type.MouseButtonPress, corners[0], LEFT, LEFT)
+    for corner in corners[1:]:
+        QTest.qWait(20)
+        send(QEvent.Type.MouseMove, corner, none, LEFT)
+    send(QEvent.Type.MouseButtonRelease, corners[-1], LEFT, none)
+    settle()
+
+
 def shows(plot, position, color):
     """Whether a colour, up to smoothing and the points' transparency, is within 1 px of a place."""
     image = plot.viewport().grab().toImage()
@@ -107,6 +132,49 @@ def test_a_drag_pans_and_does_not_click(plot, qtbot):
     moved = plot.point_position(7) - before
     assert abs(moved.x() - 50) <= 2
     assert moved.y() == pytest.approx(0, abs=2)
+
+
+@pytest.mark.parametrize("button", [False, True])
+def test_a_lasso_names_the_points_in_it(plot, qtbot, button):
+    """With Shift held, or with the button down."""
+    lassoed = []
+    plot.points_lassoed.connect(lambda ids, adds: lassoed.append((sorted(ids.tolist()), adds)))
+    before = plot.point_position(3)
+    if button:
+        qtbot.mouseClick(plot.findChild(QPushButton, "lasso"), LEFT)
+    around = [plot.point_position(3), plot.point_position(7)]
+    low = QPoint(min(p.x() for p in around) - 15, min(p.y() for p in around) - 15)
+    high = QPoint(max(p.x() for p in around) + 15, max(p.y() for p in around) + 15)
+    corners = [low, QPoint(high.x(), low.y()), high, QPoint(low.x(), high.y()), low]
+    modifier = Qt.KeyboardModifier.NoModifier if button else Qt.KeyboardModifier.ShiftModifier
+    draw_lasso(plot.viewport(), corners, modifier)
+    assert lassoed == [([3, 7], False)]
+    assert plot.point_position(3) == before  # nothing was panned
+    draw_lasso(plot.viewport(), corners, modifier | Qt.KeyboardModifier.ControlModifier)
+    assert lassoed[1] == ([3, 7], True)
+
+
+def test_all_selected_points_are_marked_and_one_is_in_focus(plot):
+    plot.select(3, others=[3, 12, 999])
+    settle()
+    rim = plot.point_position(12) + QPoint(6, 0)
+    assert shows(plot, rim, "#ffee00")
+    assert shows(plot, plot.point_position(3) + TICK, QColor(plot.theme().foreground))
+    plot.select(3)
+    settle()
+    assert not shows(plot, rim, "#ffee00")
+
+
+def test_a_lasso_around_fifty_thousand_points_is_quick(plot):
+    rng = np.random.default_rng(0)
+    xy = rng.normal(size=(50_000, 2))
+    plot.set_points(xy, np.zeros(50_000, int), np.arange(50_000), legend=LEGEND)
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    circle = np.c_[np.cos(angle), np.sin(angle)]
+    inside = plot._points.inside(circle)
+    expected = np.flatnonzero(np.hypot(*xy.T) < 1)
+    assert len(np.setxor1d(inside, expected)) < 50
+    plot.select(int(inside[0]), others=inside)
 
 
 def test_clicks_follow_zoom_and_show_all_brings_everything_back(plot, qtbot):
@@ -199,7 +267,7 @@ def test_hovering_tells_particle_and_class(plot, qtbot):
 def test_zoom_of_the_person_survives_new_points(plot):
     turn_wheel(plot, plot.point_position(3), steps=6)
     before = plot.point_position(3)
-    plot.set_points(XY, [1, 1, 1, 1], IDS, legend=LEGEND)
+    plot.set_points(XY, [1, 1, 1, 1], IDS, [False, True, False, False], legend=LEGEND)
     settle()
     assert (plot.point_position(3) - before).manhattanLength() <= 1
 

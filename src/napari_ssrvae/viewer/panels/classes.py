@@ -59,7 +59,11 @@ class ClassesPanel(Panel):
         self.body.addLayout(row)
         self.armed = QCheckBox("A click labels the particle")
         self.armed.setChecked(True)
-        self.armed.setToolTip("Off: a click only selects the particle. A drag never labels.")
+        self.armed.setToolTip(
+            "Off: a click only selects the particle. A drag never labels.\n"
+            "With Shift, a click adds a particle to the selection (or takes it out) and a drag is "
+            "a lasso; then a class's key labels all that is selected."
+        )
         self.armed.toggled.connect(self.workbench.picker.set_armed)
         self.body.addWidget(self.armed)
         self.under_mouse = note()
@@ -98,6 +102,7 @@ class ClassesPanel(Panel):
         rows = min(len(self.session.classes), 8)
         height = self.table.verticalHeader().defaultSectionSize() * rows
         self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 4)
+        self._show_hovered(self.workbench.picker.under_mouse)
         history = self.session.history
         self.undo.setEnabled(history.undo_name is not None)
         self.undo.setToolTip(f"Undo: {history.undo_name or 'nothing to undo'} (Ctrl+Z)")
@@ -133,7 +138,15 @@ class ClassesPanel(Panel):
         self.workbench.remove_class(self.session.current_class)
 
     def _show_hovered(self, particle: int) -> None:
-        if not particle:
-            self.under_mouse.setText("Keys 1-9 label the particle under the mouse, 0 clears it.")
-        else:
+        selected = len(self.session.selection or ())
+        if particle:
             self.under_mouse.setText(self.workbench.describe(particle))
+        elif selected > 1:
+            self.under_mouse.setText(
+                f"{selected:,} particles are selected: keys 1-9 label them all, 0 clears them."
+            )
+        else:
+            self.under_mouse.setText(
+                "Keys 1-9 label the particle under the mouse, 0 clears it. "
+                "Shift and drag selects many."
+            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from skimage.measure import points_in_poly
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views.color import NO_CLASS, qcolor
@@ -48,6 +49,12 @@ class Points:
             return None
         rows = np.flatnonzero(self.ids == particle)
         return (float(self.xy[rows[0], 0]), float(self.xy[rows[0], 1])) if rows.size else None
+
+    def inside(self, corners: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the particles whose points lie in a polygon, (m, 2) in the units of the data."""
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        near = np.flatnonzero(((self.xy >= low) & (self.xy <= high)).all(axis=1))
+        return np.asarray(self.ids[near[points_in_poly(self.xy[near], corners)]])
 
     def nearest(
         self, place: tuple[float, float], scale: tuple[float, float], radius: float

@@ -13,6 +13,9 @@ from napari_ssrvae.errors import InputError
 NO_CLASS = "#8c8c8c"
 """Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
 
+SELECTED = "#ffee00"
+"""Colour around what is selected, in the image and in the views."""
+
 
 def qcolor(color: str, alpha: int = 255) -> QColor:
     """Turn "#rrggbb" into a `QColor`.

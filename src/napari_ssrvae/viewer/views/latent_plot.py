@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from qtpy.QtGui import QPainterPath
 from qtpy.QtWidgets import (
@@ -21,9 +22,10 @@ from superqt import QFlowLayout
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views._cloud import PointCloud
+from napari_ssrvae.viewer.views._lasso import LassoBox
 from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
 from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
-from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
+from napari_ssrvae.viewer.views.color import SELECTED, Theme, ThemedWidget, qcolor
 from napari_ssrvae.viewer.views.legend import ColorChip
 
 PICK_RADIUS = 10.0
@@ -50,7 +52,8 @@ class LatentPlot(ThemedWidget):
     """Scatter plot of the particles in the latent space, in the colours of their classes.
 
     A click on a point emits `point_clicked` with the particle's id; dragging pans, the wheel
-    zooms. The plot holds no state of the person's: whoever owns the selection calls `select`.
+    zooms. With Shift, or while the lasso button is down, dragging draws a lasso. The plot holds no
+    state of the person's: whoever owns the selection calls `select`.
 
     Parameters
     ----------
@@ -61,9 +64,13 @@ class LatentPlot(ThemedWidget):
     ----------
     point_clicked : Signal(object)
         The id (int) of the particle whose point was clicked.
+    points_lassoed : Signal(object, bool)
+        The ids, (n,) int, of the points in a lasso (none where it is empty), and whether they are
+        to be added to those selected before.
     """
 
     point_clicked = Signal(object)
+    points_lassoed = Signal(object, bool)
 
     EMPTY_TEXT = "Train a model to see how the particles arrange themselves"
 
@@ -71,6 +78,7 @@ class LatentPlot(ThemedWidget):
         super().__init__(parent)
         self._points = NO_POINTS
         self._selected: int | None = None
+        self._chosen: NDArray[np.int64] = np.empty(0, np.int64)
         self._hovered: int | None = None
         self._hand_chip: ColorChip | None = None
 
@@ -78,21 +86,21 @@ class LatentPlot(ThemedWidget):
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._message.setWordWrap(True)
         self._message.setMargin(12)
-        self._plot = pg.PlotWidget(parent=self)
+        self._box = LassoBox()
+        self._box.drawn.connect(self._on_lasso)
+        self._plot = pg.PlotWidget(parent=self, viewBox=self._box)
         adopt_menu(self._plot)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMinimumSize(120, 120)
-        self._box = self._plot.getPlotItem().getViewBox()
-        self._box.setMenuEnabled(False)
         self._plot.getPlotItem().hideButtons()
-        self._dots, self._labelled_dots = PointCloud(), PointCloud()
+        self._dots, self._labelled_dots, self._chosen_dots = (PointCloud() for _ in "123")
         # The halo keeps the mark visible over points of any colour.
         self._halo, self._ring = (pg.ScatterPlotItem(symbol=MARK, size=MARK_SIZE) for _ in "12")
-        layers = (self._dots, self._labelled_dots, self._halo, self._ring)
+        layers = (self._dots, self._labelled_dots, self._chosen_dots, self._halo, self._ring)
         for height, layer in enumerate(layers):
             layer.setZValue(height)
             # The mark must not change the zoom when it is at the rim.
-            is_mark = layer in (self._halo, self._ring)
+            is_mark = layer in (self._chosen_dots, self._halo, self._ring)
             self._plot.getPlotItem().addItem(layer, ignoreBounds=is_mark)
         self._plot.scene().sigMouseClicked.connect(self._on_click)
         self._plot.scene().sigMouseMoved.connect(self._on_move)
@@ -151,6 +159,7 @@ class LatentPlot(ThemedWidget):
         """Show no points but a text that says what to do; the next points are shown whole."""
         self._points = NO_POINTS
         self._selected = self._hovered = None
+        self._chosen = np.empty(0, np.int64)
         self._draw_points()
         self._draw_ring()
         self.show_all()
@@ -161,18 +170,22 @@ class LatentPlot(ThemedWidget):
         """Zoom so that every point is seen."""
         self._box.enableAutoRange()
 
-    def select(self, particle: int | None, *, reveal: bool = True) -> None:
-        """Mark the point of one particle.
+    def select(self, particle: int | None, *, others: ArrayLike = (), reveal: bool = True) -> None:
+        """Mark the point of one particle, and less strongly those of others.
 
         Parameters
         ----------
         particle : int or None
             The particle's id; None, or an id without a point, marks none. The mark stays on the
             particle when new points are set.
+        others : (n,) int
+            Ids of what is selected besides.
         reveal : bool
             Pan to the point if it is out of sight.
         """
         self._selected = None if particle is None else int(particle)
+        self._chosen = np.asarray(others, dtype=np.int64).reshape(-1)
+        self._draw_chosen()
         self._draw_ring()
         position = self._points.position(self._selected)
         if reveal and position is not None:
@@ -229,6 +242,9 @@ class LatentPlot(ThemedWidget):
             event.accept()
             self.point_clicked.emit(particle)
 
+    def _on_lasso(self, corners: NDArray[np.float64], adds: bool) -> None:
+        self.points_lassoed.emit(self._points.inside(corners), adds)
+
     def _on_move(self, scene: QPointF) -> None:
         row = self._row_at(scene)
         if row == self._hovered:
@@ -254,9 +270,12 @@ class LatentPlot(ThemedWidget):
 
     # ------------------------------------------------------------------ drawing
 
+    def _point_size(self) -> int:
+        count = len(self._points)
+        return 9 if count <= 500 else 7 if count <= 5000 else 4
+
     def _draw_points(self) -> None:
-        points, theme = self._points, self.theme()
-        size = 9 if len(points) <= 500 else 7 if len(points) <= 5000 else 4
+        points, theme, size = self._points, self.theme(), self._point_size()
         by_hand = points.labelled
         self._dots.set_cloud(
             points.xy[~by_hand],
@@ -271,6 +290,18 @@ class LatentPlot(ThemedWidget):
             size=max(size + 1, 8),
             edge=theme.foreground,
             edge_width=1.8,
+        )
+        self._draw_chosen()
+
+    def _draw_chosen(self) -> None:
+        points = self._points
+        rows = np.flatnonzero(np.isin(points.ids, self._chosen))
+        self._chosen_dots.set_cloud(
+            points.xy[rows],
+            points.colors[rows],
+            size=self._point_size() + 3,
+            edge=qcolor(SELECTED),
+            edge_width=2,
         )
 
     def _draw_ring(self) -> None:
@@ -309,12 +340,22 @@ class LatentPlot(ThemedWidget):
         self._all_button = QPushButton("Show all", self._page)
         self._all_button.setToolTip("Zoom out until every particle's point is seen")
         self._all_button.clicked.connect(self.show_all)
+        self._lasso_button = QPushButton("Lasso", self._page)
+        self._lasso_button.setObjectName("lasso")
+        self._lasso_button.setCheckable(True)
+        self._lasso_button.setToolTip(
+            "Draw around points to select their particles; with Ctrl, add them to the selection.\n"
+            "The same without this button: hold Shift and drag."
+        )
+        self._lasso_button.toggled.connect(self._set_lassoing)
         self._plot.setToolTip(
             "One point a particle: points close together look alike to the model.\n"
-            "Click a point to find its particle in the image; drag to pan, wheel to zoom."
+            "Click a point to find its particle in the image; drag to pan, wheel to zoom.\n"
+            "Shift and drag draws a lasso; then press the number of a class."
         )
         top = QHBoxLayout()
         top.addWidget(self._legend, 1)
+        top.addWidget(self._lasso_button, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self._all_button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self._page)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -324,6 +365,9 @@ class LatentPlot(ThemedWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._message)
         self._stack.addWidget(self._page)
+
+    def _set_lassoing(self, on: bool) -> None:
+        self._box.lassoing = on
 
     def _fill_legend(self, legend: Sequence[tuple[str, str, int]], any_by_hand: bool) -> None:
         while (item := self._legend_flow.takeAt(0)) is not None:
@@ -356,6 +400,7 @@ class LatentPlot(ThemedWidget):
 
     def _apply_theme(self, theme: Theme) -> None:
         self._plot.setBackground(theme.background)
+        self._box.set_color(theme.foreground)
         for name in ("bottom", "left"):
             axis = self._plot.getPlotItem().getAxis(name)
             axis.setPen(theme.faint)
