@@ -20,6 +20,7 @@ from napari_ssrvae.viewer.panels.live import LivePanel
 from napari_ssrvae.viewer.panels.micrograph import MicrographPanel
 from napari_ssrvae.viewer.panels.particles import ParticlesPanel
 from napari_ssrvae.viewer.panels.result import ResultPanel
+from napari_ssrvae.viewer.panels.suggestion import SuggestionPanel
 from napari_ssrvae.viewer.panels.train import TrainPanel
 from napari_ssrvae.viewer.settings import read_settings
 from napari_ssrvae.viewer.warm_up import warm_up
@@ -37,6 +38,7 @@ PANELS: tuple[type[Panel], ...] = (
     ClassesPanel,
     TrainPanel,
     ResultPanel,
+    SuggestionPanel,
     LivePanel,
     ExportPanel,
 )

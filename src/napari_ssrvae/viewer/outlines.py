@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_ssrvae.viewer.geometry import look_up
 from napari_ssrvae.viewer.placement import keeping_active_layer, place
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_ssrvae.viewer.layers import LayerMirror
 
 HOVER_COLOR = "#ffffff"
+ZOOMED_MS = 60
 FEW = 3  # selected particles that are outlined one by one
 
 
@@ -48,6 +49,10 @@ class Outlines(QObject):
         self.many: Labels | None = None
         self._hovered = 0
         self._lasso: NDArray[np.float64] | None = None
+        # Lines are as wide as they are on the screen: they are drawn anew once a zoom has ended.
+        self._zoomed = QTimer(self, singleShot=True, interval=ZOOMED_MS)
+        self._zoomed.timeout.connect(self._draw_few)
+        viewer.scene.camera.events.zoom.connect(self._on_zoom)
         session.selection_changed.connect(self.redraw)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -150,6 +155,10 @@ class Outlines(QObject):
     def _image(self) -> Image:
         return self.mirror.groups[self.session.active_key].image  # type: ignore[index]
 
+    def _on_zoom(self, event: Any = None) -> None:
+        if self.shapes is not None and len(self.shapes.data):
+            self._zoomed.start()
+
     # -- life --------------------------------------------------------------------------------
     def _on_layer_removed(self, event: Any) -> None:
         if event.value is self.shapes:
@@ -159,6 +168,8 @@ class Outlines(QObject):
 
     def shutdown(self) -> None:
         """Take the layers away and disconnect."""
+        self._zoomed.stop()
+        self.viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
         for layer in (self.shapes, self.many):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)

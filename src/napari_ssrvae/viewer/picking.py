@@ -46,6 +46,8 @@ SHORTCUTS = (
     Shortcut(
         "0", "clear the label of the particle under the mouse, or of all selected", "press_class", 0
     ),
+    Shortcut("N", "go to the next particle that is worth a label", "ask_next"),
+    Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
     Shortcut("Control-Z", "undo", "undo"),
     Shortcut("Control-Shift-Z", "redo", "redo"),
 )
@@ -59,6 +61,8 @@ class Picker(QObject):
     """
 
     hovered = Signal(int)
+    next_wanted = Signal()
+    accept_wanted = Signal()
 
     def __init__(
         self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
@@ -87,8 +91,12 @@ class Picker(QObject):
 
     def press_elsewhere(self, shortcut: Shortcut) -> None:
         """Do what a key is for, in another view: no particle of the canvas is meant there."""
-        self._hover(0)
+        self.forget_mouse()
         self.press(shortcut)
+
+    def forget_mouse(self) -> None:
+        """Let no particle be under the mouse until it moves: the camera has, or it is elsewhere."""
+        self._hover(0)
 
     def press(self, shortcut: Shortcut) -> None:
         """Do what a key is for."""
@@ -129,6 +137,14 @@ class Picker(QObject):
             self.session.label(place.key, {place.particle: class_id})
         else:
             self.session.label_selected(class_id)
+
+    def ask_next(self) -> None:
+        """Ask for the next particle that is worth a label."""
+        self.next_wanted.emit()
+
+    def ask_accept(self) -> None:
+        """Agree with the model about the particle that is looked at."""
+        self.accept_wanted.emit()
 
     def undo(self) -> None:
         """Take the last step back."""

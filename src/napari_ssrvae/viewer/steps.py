@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.particle_library import ParticleLibrary
     from napari_ssrvae.library.predictions import Predictions
+    from napari_ssrvae.library.suggestions import Suggestion
     from napari_ssrvae.library.workflow import Workflow
 
 
@@ -143,6 +144,23 @@ def classify(
         predictions[m.key] = predict_particles(particles, workflow.model)
         yield None
     return predictions
+
+
+def suggest(
+    workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
+) -> Generator[None, None, list[Suggestion]]:
+    """Choose what to label next among the classified particles."""
+    from napari_ssrvae.library.suggestions import suggest_labels
+
+    particles, predictions = {}, {}
+    for m in micrographs:
+        if m.predictions is not None:
+            particles[m.key] = workflow.particles(m.micrograph, m.labels)
+            predictions[m.key] = m.predictions
+        yield None
+    hand_labels = {m.key: m.hand_labels for m in micrographs}
+    with beside_a_window():
+        return suggest_labels(workflow.model, particles, predictions, hand_labels)
 
 
 def find_and_classify(

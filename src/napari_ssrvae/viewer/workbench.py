@@ -22,11 +22,14 @@ from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
 from napari_ssrvae.viewer.restoring import restore_library
+from napari_ssrvae.viewer.suggesting import Suggesting
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
+# Share of the canvas that a particle takes when it is looked at closely.
+PARTICLE_SHARE = 0.2
 # How long after the overlay the views open by themselves.
 VIEWS_MS = 100
 
@@ -64,7 +67,10 @@ class Workbench(QObject):
         self.mirror = LayerMirror(viewer, session, self)
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self)
+        self.suggesting = Suggesting(self)
         self.picker.set_armed(True)
+        self.picker.next_wanted.connect(self.suggesting.go_on)
+        self.picker.accept_wanted.connect(self.suggesting.accept)
         self.jobs.failed.connect(self._on_failed)
         self.mirror.message.connect(self._tell)
         self.adoption.refused.connect(self._tell)
@@ -256,6 +262,7 @@ class Workbench(QObject):
             if state is not None and state.labels is trained_on[key]:
                 self.session.set_predictions(key, predictions)
         self.class_images_changed.emit()
+        self.suggesting.prepare()
         # The overlay first: opening the views takes a moment of its own.
         QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
 
@@ -387,8 +394,8 @@ class Workbench(QObject):
             self.views_wanted.emit()
 
     # -- selection -------------------------------------------------------------------------
-    def select(self, key: int, particle: int, *, center: bool) -> None:
-        """Select a particle in all views; optionally move the camera to it."""
+    def select(self, key: int, particle: int, *, center: bool, zoom: bool = False) -> None:
+        """Select a particle in all views; optionally move the camera to it, and near it."""
         if key not in self.session.micrographs:
             return
         self.session.activate(key)
@@ -399,10 +406,19 @@ class Workbench(QObject):
             world = self.mirror.groups[key].image.data_to_world(middle)
             camera = self.viewer.scene.camera
             camera.center = (0.0, *(float(v) for v in world[-2:]))
+            if zoom and index is not None:
+                camera.zoom = max(camera.zoom, self._zoom_on(key, index.box(particle)))
+
+    def _zoom_on(self, key: int, box: Any) -> float:
+        """Return the zoom at which a particle takes a share of the canvas."""
+        pixel = float(np.max(np.abs(self.mirror.groups[key].image.scale[-2:])))
+        side = pixel * float(max(s.stop - s.start for s in box))
+        return PARTICLE_SHARE * float(min(self.viewer.canvas.size)) / side
 
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
+        self.suggesting.shutdown()
         self.picker.shutdown()
         self.adoption.shutdown()
         self.mirror.shutdown()
