@@ -5,27 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt
 
 Key, Control = Qt.Key, Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture
-def trained(hands: Any, spheres: np.ndarray) -> Any:
-    hands.viewer.add_image(spheres, name="spheres")
-    hands.wait(lambda: hands.session.active is not None)
-    hands.find()
-    key, labels = hands.session.active_key, hands.session.active.labels
-    by_area = sorted(
-        hands.session.active.particle_ids.tolist(), key=lambda p: int((labels == p).sum())
-    )
-    hands.session.label(key, dict.fromkeys(by_area[:3], 1) | dict.fromkeys(by_area[-3:], 2))
-    hands.settle()
-    hands.workbench.settings.max_seconds = 3
-    hands.train()
-    hands.wait(lambda: not hands.workbench.jobs.running("suggest"))
-    return hands
 
 
 def test_n_leads_from_one_particle_to_the_next_and_a_accepts(trained: Any) -> None:

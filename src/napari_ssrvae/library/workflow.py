@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -344,6 +345,7 @@ def iter_train_workflow(
     segmentation: SegmentationSettings,
     *,
     model: SSRVAE | None = None,
+    resume: bool = False,
     max_seconds: float | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[EpochState, None, Workflow]:
@@ -362,6 +364,8 @@ def iter_train_workflow(
         How the particles were found.
     model : SSRVAE, optional
         An untrained estimator; None: the defaults.
+    resume : bool
+        `model` is trained; go on from there. It is not changed: the workflow has a copy.
     max_seconds : float, optional
         Stop training after this time.
     stop : callable, optional
@@ -392,8 +396,10 @@ def iter_train_workflow(
         raise InputError(f"Class {min(unnamed)} of the labels has no name: name every class.")
     if model is None:
         model = SSRVAE(seed=0)
+    elif resume:
+        model = copy.copy(model)  # training puts a new state in place and leaves the old one alone
     # Closed here and now, not when it is collected: closing is what puts the best model in place.
-    with closing(model.iter_fit(X, y, max_seconds=max_seconds)) as epochs:
+    with closing(model.iter_fit(X, y, resume=resume, max_seconds=max_seconds)) as epochs:
         for state in epochs:
             yield state
             if stop is not None and stop():

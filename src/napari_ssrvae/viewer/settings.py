@@ -27,4 +27,5 @@ def read_settings() -> Settings:
         ),
         patch_size=training.patch_size,
         max_seconds=training.max_seconds or None,
+        retrain=training.retrain,
     )

@@ -99,10 +99,12 @@ def train(
     settings: SegmentationSettings,
     patch_size: int,
     max_seconds: float | None,
+    before: Workflow | None = None,
 ) -> Generator[Any, None, Trained]:
     """Cut the particles out, train on them, and classify them; yields one `EpochState` an epoch.
 
-    `stop` ends the training early; the best model so far is used as if it had finished.
+    `stop` ends the training early; the best model so far is used as if it had finished. Goes on
+    from the model of `before`, if given, with patches as that one knows them.
     """
     yield None
     from napari_ssrvae.imaging import PatchSettings
@@ -110,10 +112,12 @@ def train(
 
     # The first micrograph sets the scale; the others are cut out with the same field of view.
     first = micrographs[0]
-    patches, particles = PatchSettings(patch_size), []
+    pixel_size = first.micrograph.pixel_size if before is None else before.pixel_size
+    patches = PatchSettings(patch_size) if before is None else before.patches
+    particles = []
     for m in micrographs:
-        part = extract_alike(m.micrograph, m.labels, patches, first.micrograph.pixel_size)
-        patches = PatchSettings(patch_size, patches.scale or part.scale)
+        part = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        patches = PatchSettings(patches.size, patches.scale or part.scale)
         particles.append(part)
         yield None
     training = iter_train_workflow(
@@ -121,6 +125,8 @@ def train(
         [m.hand_labels for m in micrographs],
         classes,
         settings,
+        model=None if before is None else before.model,
+        resume=before is not None,
         max_seconds=max_seconds,
         stop=stop.is_set,
     )

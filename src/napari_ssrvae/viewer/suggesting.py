@@ -20,8 +20,8 @@ KIND = "suggest"
 class Suggesting(QObject):
     """Leads a person through the particles that the trained model would learn most from.
 
-    Suggestions are derived from the model: a new one makes them anew, and those that a person has
-    labelled in the meantime are passed over.
+    Suggestions are derived from the model: a new one makes them anew (but for the one that the
+    person looks at), and those that a person has labelled in the meantime are passed over.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Suggesting(QObject):
     def accept(self) -> None:
         """Give the particle the class that the model takes it for, and go on."""
         suggestion = self.current
-        if suggestion is None:
+        if suggestion is None or all(c.id != suggestion.class_id for c in self.session.classes):
             self.go_on()
             return
         key, particle = suggestion.place
@@ -139,8 +139,9 @@ class Suggesting(QObject):
     def _forget(self) -> None:
         self.workbench.jobs.cancel(KIND)
         self._waiting.clear()
-        self._wanted = False
-        self._set_current(None)
+        if self.session.workflow is None:
+            self._wanted = False
+            self._set_current(None)
 
     def _set_current(self, suggestion: Suggestion | None) -> None:
         self.current, self.reason = suggestion, ""

@@ -22,6 +22,7 @@ from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
 from napari_ssrvae.viewer.restoring import restore_library
+from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.suggesting import Suggesting
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Settings:
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     patch_size: int = 48
     max_seconds: float | None = None
+    retrain: bool = True
 
 
 class Workbench(QObject):
@@ -67,7 +69,7 @@ class Workbench(QObject):
         self.mirror = LayerMirror(viewer, session, self)
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self)
-        self.suggesting = Suggesting(self)
+        self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.picker.set_armed(True)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
@@ -215,8 +217,14 @@ class Workbench(QObject):
         self._attempt(self.session.remove_class, class_id)
 
     # -- training --------------------------------------------------------------------------
-    def train(self) -> None:
-        """Train on all micrographs of the session; the active one sets the scale."""
+    def train(self, *_: object, resume: bool = False) -> None:
+        """Train on all micrographs of the session; the active one sets the scale.
+
+        Parameters
+        ----------
+        resume : bool
+            Go on from the model that there is, with its scale.
+        """
         from napari_ssrvae.viewer.guide import missing_for_training
 
         self.mirror.flush()
@@ -240,9 +248,10 @@ class Workbench(QObject):
             recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
             self.settings.patch_size,
             self.settings.max_seconds,
-            title="Training the particle classifier",
+            self.session.workflow if resume else None,
+            title="Learning the new labels" if resume else "Training the particle classifier",
             on_yield=self._on_epoch,
-            on_done=partial(self._on_trained, {m.key: m.labels for m in frozen}),
+            on_done=partial(self._on_trained, {m.key: m.labels for m in frozen}, resume),
             stoppable=True,
         )
 
@@ -254,7 +263,9 @@ class Workbench(QObject):
         if state is not None:
             self.epoch.emit(state)
 
-    def _on_trained(self, trained_on: dict[int, Any], trained: steps.Trained) -> None:
+    def _on_trained(
+        self, trained_on: dict[int, Any], resumed: bool, trained: steps.Trained
+    ) -> None:
         self.class_images = dict(trained.class_images)
         self.session.set_workflow(trained.workflow)
         for key, predictions in trained.predictions.items():
@@ -263,8 +274,9 @@ class Workbench(QObject):
                 self.session.set_predictions(key, predictions)
         self.class_images_changed.emit()
         self.suggesting.prepare()
-        # The overlay first: opening the views takes a moment of its own.
-        QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
+        if not resumed:
+            # The overlay first: opening the views takes a moment of its own.
+            QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
 
     # -- classification --------------------------------------------------------------------
     def set_armed(self, armed: bool) -> None:
@@ -419,6 +431,7 @@ class Workbench(QObject):
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
         self.suggesting.shutdown()
+        self.retraining.shutdown()
         self.picker.shutdown()
         self.adoption.shutdown()
         self.mirror.shutdown()

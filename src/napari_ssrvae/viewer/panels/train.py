@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton
 
 from napari_ssrvae.viewer.guide import advice_for_training, missing_for_training
 from napari_ssrvae.viewer.panels.base import Panel, note
@@ -30,6 +30,14 @@ class TrainPanel(Panel):
         row.addWidget(self.train, 2)
         row.addWidget(self.stop, 1)
         self.body.addLayout(row)
+        self.by_itself = QCheckBox("Learn new labels by itself")
+        self.by_itself.setToolTip(
+            "A moment after the last new label, the training goes on from the model that there is, "
+            "and the classes on the screen follow. 'Train again' begins anew."
+        )
+        self.by_itself.setChecked(self.workbench.settings.retrain)
+        self.by_itself.toggled.connect(self.workbench.retraining.set_on)
+        self.body.addWidget(self.by_itself)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.body.addWidget(self.progress)
@@ -49,6 +57,7 @@ class TrainPanel(Panel):
         missing = missing_for_training(self.session)
         self.train.setEnabled(not busy and missing is None)
         self.train.setText("Train again" if self.session.workflow is not None else "Train")
+        self.by_itself.setVisible(self.session.workflow is not None)
         self.stop.setEnabled(busy)
         self.stop.setVisible(busy)
         self.progress.setVisible(busy)

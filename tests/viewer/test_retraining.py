@@ -1,0 +1,69 @@
+"""The model learns new labels by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def learning(trained: Any) -> Any:
+    trained.click(trained.panel("Train").by_itself)
+    trained.workbench.retraining._pause.setInterval(50)
+    return trained
+
+
+def unlabelled(hands: Any) -> list[int]:
+    state = hands.session.active
+    return [p for p in state.particle_ids.tolist() if p not in state.hand_labels]
+
+
+def test_a_new_class_is_learnt_a_moment_after_its_labels(learning: Any) -> None:
+    session, workbench = learning.session, learning.workbench
+    before = session.workflow
+    shown = []
+    workbench.views_wanted.connect(lambda: shown.append(1))
+    third = session.add_class("medium").id
+    labels = session.active.labels
+    middle = sorted(unlabelled(learning), key=lambda p: int((labels == p).sum()))
+    session.label(session.active_key, dict.fromkeys(middle[10:13], third))
+    assert not workbench.jobs.running("train")
+    learning.wait(lambda: session.workflow is not before)
+    assert session.workflow.model.classes_.tolist() == [1, 2, third]
+    assert before.model.classes_.tolist() == [1, 2]  # the old model is as it was
+    assert session.workflow.patches == before.patches
+    assert third in session.active.predictions.model_classes
+    assert not shown  # no window opens by itself in the middle of labelling
+
+
+def test_labels_during_a_training_are_learnt_in_the_next(learning: Any) -> None:
+    session, workbench = learning.session, learning.workbench
+    trainings = []
+    session.workflow_changed.connect(lambda: trainings.append(session.hand_counts().total()))
+    first, second = unlabelled(learning)[:2]
+    session.label(session.active_key, {first: 1})
+    learning.wait(lambda: workbench.jobs.running("train"))
+    session.label(session.active_key, {second: 2})
+    learning.wait(lambda: len(trainings) == 2)
+    assert trainings == [8, 8]
+    assert not workbench.jobs.running("train")
+
+
+def test_nothing_begins_when_it_is_off_or_cannot_go_on(learning: Any) -> None:
+    session, workbench = learning.session, learning.workbench
+    particle = unlabelled(learning)[0]
+    learning.click(learning.panel("Train").by_itself)
+    session.label(session.active_key, {particle: 1})
+    learning.qtbot.wait(300)
+    assert not workbench.jobs.running("train")
+    learning.click(learning.panel("Train").by_itself)
+    session.add_class()
+    session.remove_class(2)
+    session.label(session.active_key, {particle: 3 if 3 in _classes(session) else 1})
+    learning.qtbot.wait(300)
+    assert not workbench.jobs.running("train")
+
+
+def _classes(session: Any) -> set[int]:
+    return {c.id for c in session.classes}
