@@ -153,6 +153,25 @@ def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     assert not labelling.workbench.mirror.outlines.many.visible
 
 
+def test_help_shows_every_key_and_gesture(labelling: Any) -> None:
+    from napari_ssrvae.viewer.panels.keys import KeysDialog
+    from napari_ssrvae.viewer.picking import GESTURES, SHORTCUTS
+
+    labelling.key(Key.Key_F1)
+    (dialog,) = labelling.panel("Classes").findChildren(KeysDialog)
+    text = dialog.list.text()
+    assert dialog.isVisible()
+    for shortcut in SHORTCUTS:
+        assert shortcut.argument or shortcut.does in text
+    assert all(gesture.does in text for gesture in GESTURES)
+    assert "1 – 9" in text
+    dialog.close()
+    labelling.settle()
+    assert not labelling.panel("Classes").findChildren(KeysDialog)
+    labelling.click(labelling.panel("Classes").keys)
+    assert labelling.panel("Classes").findChildren(KeysDialog)
+
+
 def test_other_methods_keep_the_labels(labelling: Any) -> None:
     labelling.click_particle(3)
     labelling.panel("Particles").method.setCurrentText("otsu")  # live: finds again by itself

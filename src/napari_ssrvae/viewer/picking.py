@@ -50,6 +50,25 @@ SHORTCUTS = (
     Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
     Shortcut("Control-Z", "undo", "undo"),
     Shortcut("Control-Shift-Z", "redo", "redo"),
+    Shortcut("F1", "show this list", "ask_help"),  # napari cannot bind "?"
+)
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """Something that the mouse does on the canvas and in the latent plot."""
+
+    what: str
+    does: str
+
+
+GESTURES = (
+    Gesture(
+        "Click", "label the particle with the current class (where labelling is on), select it"
+    ),
+    Gesture("Drag", "move the image; never labels"),
+    Gesture("Shift + click", "add the particle to the selection, or take it out"),
+    Gesture("Shift + drag", "draw a lasso: select all particles in it"),
 )
 
 
@@ -63,6 +82,7 @@ class Picker(QObject):
     hovered = Signal(int)
     next_wanted = Signal()
     accept_wanted = Signal()
+    help_wanted = Signal()
 
     def __init__(
         self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
@@ -145,6 +165,10 @@ class Picker(QObject):
     def ask_accept(self) -> None:
         """Agree with the model about the particle that is looked at."""
         self.accept_wanted.emit()
+
+    def ask_help(self) -> None:
+        """Ask what the keys do."""
+        self.help_wanted.emit()
 
     def undo(self) -> None:
         """Take the last step back."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.panels.keys import KeysDialog
 
 COLUMNS = ("", "key", "class", "by hand", "model")
 COLOR, KEY, NAME, HAND, MODEL = range(5)
@@ -54,8 +55,11 @@ class ClassesPanel(Panel):
         )
         self.undo = self._button("Undo", "Ctrl+Z", self.workbench.picker.undo)
         self.redo = self._button("Redo", "Ctrl+Shift+Z", self.workbench.picker.redo)
-        for button in (self.add, self.remove, self.undo, self.redo):
+        self.keys = self._button("?", "What the keys and the mouse do (F1)", self._show_keys)
+        self.keys.setMaximumWidth(28)
+        for button in (self.add, self.remove, self.undo, self.redo, self.keys):
             row.addWidget(button)
+        self.workbench.picker.help_wanted.connect(self._show_keys)
         self.body.addLayout(row)
         self.armed = QCheckBox("A click labels the particle")
         self.armed.setChecked(True)
@@ -136,6 +140,9 @@ class ClassesPanel(Panel):
 
     def _remove(self) -> None:
         self.workbench.remove_class(self.session.current_class)
+
+    def _show_keys(self) -> None:
+        KeysDialog(self).show()
 
     def _show_hovered(self, particle: int) -> None:
         selected = len(self.session.selection or ())
