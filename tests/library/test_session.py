@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -224,6 +226,56 @@ def test_history_forgets_the_oldest_and_what_was_undone(session: Session) -> Non
     assert session.history.redo_name is None
     assert session.history.redo() is None
     assert session.history.undo() == "label particle 2 as class 1"
+
+
+def test_merged_classes_share_labels_and_predictions_and_come_apart_again(
+    session: Session,
+) -> None:
+    key = session.active_key
+    third = session.add_class("trimer").id
+    session.label(key, {1: 2, 5: third})
+    said = Predictions.empty([1, 2, third], 2)
+    said = replace(
+        said,
+        particle_ids=np.array([1, 2, 5]),
+        class_ids=np.array([1, 2, third]),
+        probabilities=np.array([[0.4, 0.3, 0.3], [0.1, 0.6, 0.3], [0.1, 0.2, 0.7]]),
+        **{n: np.zeros(3) for n in ("angle", "scale")},
+        **{n: np.zeros((3, 2)) for n in ("z", "shift")},
+    )
+    session.set_predictions(key, said)
+    session.set_current_class(third)
+    session.merge_class(third, 2)
+    assert [c.id for c in session.classes] == [1, 2]
+    assert session.current_class == 1
+    assert session.active.hand_labels == {1: 2, 5: 2}
+    now = session.active.predictions
+    assert now.model_classes.tolist() == [1, 2]
+    assert now.class_ids.tolist() == [2, 2, 2]  # 0.3 + 0.3 is more than 0.4
+    np.testing.assert_allclose(now.probabilities, [[0.4, 0.6], [0.1, 0.9], [0.1, 0.9]])
+    session.history.undo()
+    assert session.active.hand_labels == {1: 2, 5: third}
+    assert session.active.predictions is said
+    session.history.redo()
+    session.set_predictions(key, None)  # a new model came meanwhile
+    session.history.undo()
+    assert session.active.predictions is None
+    with pytest.raises(InputError, match="itself"):
+        session.merge_class(2, 2)
+
+
+def test_classes_are_moved_in_the_table(session: Session) -> None:
+    third = session.add_class("trimer").id
+    session.move_class(third, -1)
+    assert [c.id for c in session.classes] == [1, third, 2]
+    session.move_class(1, -1)  # it is the first already
+    session.move_class(third, -5)
+    assert [c.id for c in session.classes] == [third, 1, 2]
+    for _ in range(2):
+        session.history.undo()
+    assert [c.id for c in session.classes] == [1, 2, third]
+    session.move_class(1, 5)
+    assert [c.id for c in session.classes] == [2, third, 1]
 
 
 def test_a_selection_over_two_micrographs_is_labelled_as_one_step(session: Session) -> None:

@@ -153,6 +153,26 @@ def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     assert not labelling.workbench.mirror.outlines.many.visible
 
 
+def test_keys_follow_the_rows_of_the_table(labelling: Any) -> None:
+    session, panel = labelling.session, labelling.panel("Classes")
+    third = session.add_class("trimer").id
+    labelling.settle()
+    menu = panel.menu_of(third)
+    up, _ = (a for a in menu.actions() if a.text().startswith("Move"))
+    up.trigger()
+    labelling.settle()
+    assert [panel.table.item(row, 2).text() for row in range(3)] == ["class 1", "trimer", "class 2"]
+    labelling.hover(3)
+    labelling.key(Key.Key_2)
+    assert session.active.hand_labels == {3: third}
+    merge = next(a for a in panel.menu_of(third).actions() if a.text() == "Merge into").menu()
+    assert [a.text() for a in merge.actions()] == ["class 1", "class 2"]
+    merge.actions()[1].trigger()
+    labelling.settle()
+    assert session.active.hand_labels == {3: 2}
+    assert panel.table.rowCount() == 2
+
+
 def test_help_shows_every_key_and_gesture(labelling: Any) -> None:
     from napari_ssrvae.viewer.panels.keys import KeysDialog
     from napari_ssrvae.viewer.picking import GESTURES, SHORTCUTS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +90,22 @@ class Predictions:
             shift=np.empty((0, 2)),
             scale=np.empty(0),
         )
+
+    def merged(self, renumbered: Mapping[int, int]) -> Predictions:
+        """Return these with some classes taken for others: their probabilities are added up.
+
+        Parameters
+        ----------
+        renumbered : mapping of int to int
+            Class id → the class that it becomes; 0, and classes that are not named, stay.
+        """
+        become = np.array(
+            [renumbered.get(int(c), 0) or int(c) for c in self.model_classes], np.int64
+        )
+        classes = np.unique(become)
+        probabilities = np.stack([self.probabilities[:, become == c].sum(1) for c in classes], 1)
+        chosen = classes[probabilities.argmax(axis=1)] if len(self) else self.class_ids
+        return replace(self, class_ids=chosen, probabilities=probabilities, model_classes=classes)
 
     def table(self) -> pd.DataFrame:
         """One row a particle: `label`, `class_id`, `confidence`, `p_<class id>`…, latents.

@@ -271,9 +271,7 @@ class Session:
     def add_class(self, name: str | None = None) -> ParticleClass:
         """Add a class with the next free number and colour, as one undoable step."""
         new = next_class(self.classes, name)
-        self._change_classes(
-            tuple(sorted((*self.classes, new), key=lambda c: c.id)), f"add {new.name}"
-        )
+        self._change_classes((*self.classes, new), f"add {new.name}")
         self.set_current_class(new.id)
         return new
 
@@ -295,13 +293,28 @@ class Session:
         if len(self.classes) == 1:
             raise InputError("The last class cannot be removed: rename it instead.")
         gone = next(c for c in self.classes if c.id == class_id)
-        labelled = {
-            key: {p: c for p, c in state.hand_labels.items() if c == class_id}
-            for key, state in self.micrographs.items()
-        }
-        self._change_classes(
-            tuple(c for c in self.classes if c.id != class_id), f"remove {gone.name}", labelled
-        )
+        left = tuple(c for c in self.classes if c.id != class_id)
+        self._change_classes(left, f"remove {gone.name}", {class_id: 0})
+
+    def merge_class(self, class_id: int, into: int) -> None:
+        """Make one class of two, as one undoable step: labels and predictions of it follow.
+
+        A model that knows both goes on to tell them apart until it is trained again.
+        """
+        if class_id == into:
+            raise InputError("A class cannot be merged with itself: choose another one.")
+        gone, kept = (next(c for c in self.classes if c.id == i) for i in (class_id, into))
+        left = tuple(c for c in self.classes if c.id != class_id)
+        self._change_classes(left, f"merge {gone.name} into {kept.name}", {class_id: into})
+
+    def move_class(self, class_id: int, places: int) -> None:
+        """Move a class up (below 0) or down in the table, as one undoable step."""
+        order = list(self.classes)
+        old = next(i for i, c in enumerate(order) if c.id == class_id)
+        moved = order.pop(old)
+        order.insert(max(0, old + places), moved)
+        if tuple(order) != self.classes:
+            self._change_classes(tuple(order), f"move {moved.name}")
 
     def set_classes(self, classes: Iterable[ParticleClass]) -> None:
         """Put another table of classes in place (of a loaded library, say), as one step."""
@@ -311,19 +324,34 @@ class Session:
         self,
         after: tuple[ParticleClass, ...],
         name: str,
-        unlabelled: Mapping[int, Mapping[int, int]] | None = None,
+        renumbered: Mapping[int, int] | None = None,
     ) -> None:
-        before = self.classes
-        labelled = {key: changes for key, changes in (unlabelled or {}).items() if changes}
+        """Put a table of classes in place; labels of one class become those of another, or none."""
+        before, renumbered = self.classes, renumbered or {}
+        labels = {
+            key: {p: c for p, c in state.hand_labels.items() if c in renumbered}
+            for key, state in self.micrographs.items()
+        }
+        predicted = {
+            key: (state.predictions, state.predictions.merged(renumbered))
+            for key, state in self.micrographs.items()
+            if state.predictions is not None and any(renumbered.values())
+        }
 
-        def put(classes: tuple[ParticleClass, ...], clear: bool) -> None:
+        def put(classes: tuple[ParticleClass, ...], forward: bool) -> None:
             self.classes = classes
-            for key, changes in labelled.items():
-                self._put_labels(key, dict.fromkeys(changes, 0) if clear else changes)
+            for key, old in labels.items():
+                if old:
+                    new = {p: renumbered[c] for p, c in old.items()}
+                    self._put_labels(key, new if forward else old)
             if self.current_class not in {c.id for c in classes}:
                 self.current_class = classes[0].id
                 self.current_class_changed.emit()
             self.classes_changed.emit()
+            for key, (were, become) in predicted.items():
+                state = self.micrographs.get(key)
+                if state is not None and state.predictions is (were if forward else become):
+                    self.set_predictions(key, become if forward else were)
 
         self.history.do(Step(name, lambda: put(after, True), lambda: put(before, False)))
 

@@ -37,7 +37,7 @@ SHORTCUTS = (
     *(
         Shortcut(
             str(k),
-            f"label the particle under the mouse, or all selected, as class {k}",
+            f"label the particle under the mouse, or all selected, as the class in row {k}",
             "press_class",
             k,
         )
@@ -141,14 +141,15 @@ class Picker(QObject):
             self._bound.keymap.update(self._saved)
         self._bound, self._saved = None, {}
 
-    def press_class(self, class_id: int) -> None:
-        """Make a class the current one and give it to what is meant; 0 clears.
+    def press_class(self, row: int) -> None:
+        """Make the class of a row the current one and give it to what is meant; 0 clears.
 
         Meant is the particle under the mouse, or, if that is selected or there is none, all that
         is selected.
         """
-        if class_id and class_id not in {c.id for c in self.session.classes}:
+        if row > len(self.session.classes):
             return
+        class_id = self.session.classes[row - 1].id if row else 0
         if class_id:
             self.session.set_current_class(class_id)
         key, selection = self.session.active_key, self.session.selection

@@ -216,6 +216,14 @@ class Workbench(QObject):
         """Remove a class."""
         self._attempt(self.session.remove_class, class_id)
 
+    def merge_class(self, class_id: int, into: int) -> None:
+        """Make one class of two."""
+        self._attempt(self.session.merge_class, class_id, into)
+
+    def move_class(self, class_id: int, places: int) -> None:
+        """Move a class up (below 0) or down in the table."""
+        self._attempt(self.session.move_class, class_id, places)
+
     # -- training --------------------------------------------------------------------------
     def train(self, *_: object, resume: bool = False) -> None:
         """Train on all micrographs of the session; the active one sets the scale.

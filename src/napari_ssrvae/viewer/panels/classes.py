@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from functools import partial
+
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -10,6 +12,7 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
+    QMenu,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -33,7 +36,7 @@ class ClassesPanel(Panel):
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.setToolTip(
             "Click a row to make its class the current one; double-click a name to change it, "
-            "a colour to choose another"
+            "a colour to choose another; right-click to move it or merge it into another class"
         )
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -45,6 +48,8 @@ class ClassesPanel(Panel):
         self.table.currentCellChanged.connect(self._choose)
         self.table.itemChanged.connect(self._rename)
         self.table.cellDoubleClicked.connect(self._recolor)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._offer)
         self.body.addWidget(self.table)
         row = QHBoxLayout()
         self.add = self._button("Add", "Add a class", self.workbench.add_class)
@@ -95,7 +100,7 @@ class ClassesPanel(Panel):
             chip.fill(QColor(c.color))
             item = QTableWidgetItem(QIcon(chip), "")
             self._put(row, COLOR, item, editable=False)
-            self._put(row, KEY, QTableWidgetItem(str(c.id) if c.id < 10 else ""), editable=False)
+            self._put(row, KEY, QTableWidgetItem(str(row + 1) if row < 9 else ""), editable=False)
             self._put(row, NAME, QTableWidgetItem(c.name), editable=True)
             self._put(row, HAND, QTableWidgetItem(str(hand[c.id])), editable=False)
             shown = str(model[c.id]) if model else "–"
@@ -137,6 +142,24 @@ class ClassesPanel(Panel):
             color = QColorDialog.getColor(old, self, "Colour of the class")
             if color.isValid():
                 self.session.edit_class(self._class_at(row), color=color.name())
+
+    def _offer(self, at: QPoint) -> None:
+        row = self.table.rowAt(at.y())
+        if row >= 0:
+            self.menu_of(self._class_at(row)).popup(self.table.viewport().mapToGlobal(at))
+
+    def menu_of(self, class_id: int) -> QMenu:
+        """Return what can be done with a class beside naming and colouring it."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, places in (("Move up", -1), ("Move down", 1)):
+            menu.addAction(text, partial(self.workbench.move_class, class_id, places))
+        merge = menu.addMenu("Merge into")
+        for other in self.session.classes:
+            if other.id != class_id:
+                merge.addAction(other.name, partial(self.workbench.merge_class, class_id, other.id))
+        merge.setEnabled(len(self.session.classes) > 1)
+        return menu
 
     def _remove(self) -> None:
         self.workbench.remove_class(self.session.current_class)

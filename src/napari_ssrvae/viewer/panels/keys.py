@@ -34,7 +34,7 @@ def as_html() -> str:
     numbered = [s for s in SHORTCUTS if s.argument]
     if numbered:
         first = numbered[0]
-        does = first.does.replace(f"class {first.argument}", "class 1 to 9")
+        does = first.does.replace(f"row {first.argument}", "row 1 to 9 of the table")
         rows.append((f"{first.keys} – {numbered[-1].keys}", does))
     rows += [(readable(s.keys), s.does) for s in SHORTCUTS if not s.argument]
     cells = "".join(
