@@ -8,6 +8,7 @@ import torch
 
 from napari_ssrvae import SSRVAE
 from napari_ssrvae.errors import InputError, NotFittedError
+from napari_ssrvae.learning.alignment import Poses
 from napari_ssrvae.learning.fitting import Fitting, Recipe
 from napari_ssrvae.learning.preprocessing import Normalisation, TrainingData
 from napari_ssrvae.learning.training import (
@@ -188,6 +189,22 @@ def test_so_far_is_the_old_model_until_the_new_one_has_an_epoch(data, short):
     assert not np.array_equal(model.so_far().predict_proba(data.X[:10]), expected)
     np.testing.assert_array_equal(model.predict_proba(data.X[:10]), expected)
     training.close()
+
+
+@pytest.mark.parametrize(("decoder", "looked"), [("template", 3), ("coordinate", 1)])
+def test_classes_are_looked_for_as_the_clearest_images_of_them(data, monkeypatch, decoder, looked):
+    """A coordinate decoder learns its images from nothing: class averages stay the clearer ones."""
+    renewed = []
+    renew = Poses.renew
+
+    def counted(self, registration):
+        renewed.append(registration)
+        renew(self, registration)
+
+    monkeypatch.setattr(Poses, "renew", counted)
+    for _ in fitting(data, decoder=decoder, epochs=4, steps_per_epoch=1).epochs():
+        pass
+    assert len(renewed) == looked
 
 
 def test_losses_are_compared_only_once_they_are_of_one_kind(data):

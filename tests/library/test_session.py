@@ -247,7 +247,7 @@ def test_merged_classes_share_labels_and_predictions_and_come_apart_again(
     session.set_current_class(third)
     session.merge_class(third, 2)
     assert [c.id for c in session.classes] == [1, 2]
-    assert session.current_class == 1
+    assert session.current_class == 2
     assert session.active.hand_labels == {1: 2, 5: 2}
     now = session.active.predictions
     assert now.model_classes.tolist() == [1, 2]
@@ -262,6 +262,32 @@ def test_merged_classes_share_labels_and_predictions_and_come_apart_again(
     assert session.active.predictions is None
     with pytest.raises(InputError, match="itself"):
         session.merge_class(2, 2)
+
+
+def test_what_a_model_says_of_classes_that_are_gone_is_said_of_those_that_are_left(
+    session: Session,
+) -> None:
+    key, third = session.active_key, session.add_class("trimer").id
+    said = replace(
+        Predictions.empty([1, 2, third], 2),
+        particle_ids=np.array([1]),
+        class_ids=np.array([third]),
+        probabilities=np.array([[0.1, 0.3, 0.6]]),
+        **{n: np.zeros(1) for n in ("angle", "scale")},
+        **{n: np.zeros((1, 2)) for n in ("z", "shift")},
+    )
+    session.merge_class(third, 2)
+    session.remove_class(2)
+    session.set_predictions(key, said)  # of a model that was trained before
+    assert session.active.predictions.model_classes.tolist() == [1]
+    assert session.active.predictions.class_ids.tolist() == [1]
+    np.testing.assert_allclose(session.active.predictions.probabilities, 1)
+    session.history.undo()
+    session.set_predictions(key, said)
+    np.testing.assert_allclose(session.active.predictions.probabilities, [[0.1, 0.9]])
+    session.history.undo()
+    session.set_predictions(key, said)
+    assert session.active.predictions is said
 
 
 def test_classes_are_moved_in_the_table(session: Session) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
 Key, Control, Shift = (
     Qt.Key,
@@ -132,6 +133,18 @@ def test_shift_click_selects_several_and_a_key_labels_them_all(labelling: Any) -
     assert labelling.session.active.hand_labels == {}
 
 
+def test_a_key_over_nothing_does_not_change_the_particle_that_was_clicked(labelling: Any) -> None:
+    labelling.click_particle(3)
+    assert labelling.session.active.hand_labels == {3: 1}
+    empty = labelling.on_canvas(78, 77)  # between four particles
+    QTest.mouseMove(labelling.canvas, empty)
+    labelling.settle()
+    assert labelling.workbench.picker.under_mouse == 0
+    labelling.key(Key.Key_2)
+    labelling.key(Key.Key_0)
+    assert labelling.session.active.hand_labels == {3: 1}
+
+
 def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     index = labelling.workbench.mirror.index(labelling.session.active_key)
     camera = labelling.viewer.scene.camera
@@ -149,6 +162,8 @@ def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     assert labelling.session.active.hand_labels == {}
     labelling.draw([labelling.on_canvas(y, x) for y, x in ((1, 1), (1, 3), (3, 3), (1, 1))], Shift)
     assert labelling.session.selection.of_micrograph(labelling.session.active_key) == expected
+    labelling.key(Key.Key_2)  # where the mouse lies does not matter right after a lasso
+    assert labelling.session.active.hand_labels == dict.fromkeys(expected, 2)
     labelling.session.select(None)
     assert not labelling.workbench.mirror.outlines.many.visible
 

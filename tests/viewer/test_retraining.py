@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,40 @@ def test_nothing_begins_when_it_is_off_or_cannot_go_on(learning: Any) -> None:
     session.label(session.active_key, {particle: 3 if 3 in _classes(session) else 1})
     learning.qtbot.wait(300)
     assert not workbench.jobs.running("train")
+
+
+def test_a_model_is_not_made_to_forget_classes_that_have_no_label_here(learning: Any) -> None:
+    session, workbench = learning.session, learning.workbench
+    before, ones = session.workflow, [p for p, c in session.active.hand_labels.items() if c == 1]
+    third = session.add_class().id
+    session.label(session.active_key, dict.fromkeys(ones, third))
+    learning.qtbot.wait(300)
+    assert not workbench.jobs.running("train")
+    assert "would forget them" in learning.panel("Train").remark.text()
+    assert session.workflow is before
+
+
+def test_a_model_that_was_opened_meanwhile_stays(learning: Any, tmp_path: Path) -> None:
+    session, workbench = learning.session, learning.workbench
+    session.workflow.save(tmp_path / "model")
+    session.label(session.active_key, {unlabelled(learning)[0]: 1})
+    learning.wait(lambda: workbench.jobs.running("train"))
+    workbench.open_workflow(str(tmp_path / "model"))
+    learning.wait(lambda: workbench.armed)
+    opened = session.workflow
+    learning.qtbot.wait(500)
+    assert not workbench.jobs.running("train")
+    assert session.workflow is opened
+
+
+def test_a_resumed_workflow_keeps_recipe_and_scale_of_the_first(learning: Any) -> None:
+    session = learning.session
+    before = session.workflow
+    learning.workbench.set_pixel_size(7.0)
+    session.label(session.active_key, {unlabelled(learning)[0]: 1})
+    learning.wait(lambda: session.workflow is not before)
+    for name in ("segmentation", "patches", "pixel_size"):
+        assert getattr(session.workflow, name) == getattr(before, name)
 
 
 def _classes(session: Any) -> set[int]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt
 
+from napari_ssrvae.library.selection import Selection
+
 Key, Control = Qt.Key, Qt.KeyboardModifier.ControlModifier
 
 
@@ -25,6 +27,13 @@ def test_n_leads_from_one_particle_to_the_next_and_a_accepts(trained: Any) -> No
     assert "accept" in session.history.undo_name
     second = trained.workbench.suggesting.current
     assert second.place != first.place
+    # Looking at another particle is no answer, and A does not label what is out of sight.
+    labels = dict(session.active.hand_labels)
+    trained.session.select(Selection.one(first.place.key, first.place.particle))
+    assert trained.workbench.suggesting.current is None
+    assert session.active.hand_labels == labels
+    trained.key(Key.Key_N)
+    second = trained.workbench.suggesting.current
     # Another class by its key: labelled, and no longer the question.
     trained.key(Key.Key_2)
     assert session.active.hand_labels[second.place.particle] == 2
@@ -49,6 +58,20 @@ def test_the_end_is_said_and_new_particles_are_no_longer_asked_for(trained: Any)
     labels = session.active.labels.copy()
     session.set_particles(session.active_key, labels)
     assert trained.workbench.suggesting.current is None
+
+
+def test_a_merged_class_is_no_longer_suggested(trained: Any) -> None:
+    session = trained.session
+    trained.key(Key.Key_N)
+    assert trained.workbench.suggesting.current is not None
+    third = session.add_class("other").id
+    session.merge_class(1, third)
+    session.merge_class(2, third)
+    assert trained.workbench.suggesting.current is None
+    trained.key(Key.Key_N)
+    trained.wait(lambda: not trained.workbench.jobs.running("suggest"))
+    assert trained.workbench.suggesting.current is None
+    assert not any(p in session.active.hand_labels.values() for p in (1, 2))
 
 
 def test_without_a_model_the_key_says_what_is_missing(hands: Any, spheres: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .model import sigma_points
-from .networks import TemplateDecoder, resized
+from .networks import resized
 from .pose import centred, upright_grid, warp
 from .registration import DEFORMATIONS, SIDE, Found, Registration, deformed
 
@@ -124,8 +124,9 @@ def align(
     second = _deforming(uprights, offered, a)
     uprights[chosen] = _averages(second, offered, data, chosen, seed)[0]
     module.start_from(uprights[chosen] + module.background, chosen, components)
-    shows = isinstance(module.decoder, TemplateDecoder)
-    return Start(module.registration() if shows else _deforming(uprights, offered, a), trial, rows)
+    if module.has_templates:
+        return Start(module.registration(), trial, rows)
+    return Start(_deforming(uprights, offered, a), trial, rows)
 
 
 def _deforming(uprights: Tensor, offered: Tensor, a: Architecture) -> Registration:

@@ -330,7 +330,12 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(missed / (contrast + 1e-3), np.float32)
 
     def suggest(
-        self, X: ArrayLike, n: int = 1, labelled: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        n: int = 1,
+        labelled: ArrayLike | None = None,
+        *,
+        probabilities: ArrayLike | None = None,
     ) -> NDArray[np.int64]:
         """Choose the images whose labels would teach most.
 
@@ -342,8 +347,11 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             How many to suggest, at most m; the most useful first.
         labelled : array_like, optional
             (l, H, W) images that have labels: what is like them is asked for last.
+        probabilities : array_like, optional
+            (m, k) what `predict_proba` says of X, where that is known already.
         """
-        probabilities = self.predict_proba(X)
+        if probabilities is None:
+            probabilities = self.predict_proba(X)
         known = None if labelled is None else self._features(labelled)
         return next_to_label(probabilities, self._features(X), n, known)
 

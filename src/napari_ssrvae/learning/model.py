@@ -206,6 +206,11 @@ class PosedVAE(nn.Module):
         images = self.decode(y, points.repeat(k, 1), zero, zero.expand(2, -1).T, zero + 1, size)
         return images.sigmoid().reshape(k, j, size, size)
 
+    @property
+    def has_templates(self) -> bool:
+        """Whether the decoder begins as class averages, and so shows the classes all along."""
+        return isinstance(self.decoder, TemplateDecoder)
+
     def registration(self) -> Registration:
         """Make what finds this model's classes in images."""
         used = self.architecture.invariances
@@ -239,7 +244,7 @@ class PosedVAE(nn.Module):
                 continue
             block = old.shape[axis] // k_old
             rows = torch.tensor([p * block + i for p in places for i in range(block)])
-            mine[name].index_copy_(axis, rows.to(old.device), old)
+            mine[name].index_copy_(axis, rows, old.to(mine[name].device))
 
     # ------------------------------------------------------- Pyro model and guide
 

@@ -66,7 +66,8 @@ class TrainingSettings:
 
     `warm_up` is the share of the run in which the class encoder is taught alone, `ramp` the share
     over which the ELBO then gains its say in q(y | x); at the shares `renewals` the classes are
-    looked for anew in the images. Training ends early after `patience` epochs without a gain.
+    looked for anew in the images (where the decoder has templates). Training ends early after
+    `patience` epochs without a gain.
     """
 
     n_epochs: int
@@ -143,7 +144,8 @@ class Trainer:
         self._lowest = math.inf
         self._smoothed = math.nan
         self._started = math.nan
-        self._renewals = list(settings.renewals)
+        # A coordinate decoder shows the classes less clearly than their averages for a long time.
+        self._renewals = list(settings.renewals) if module.has_templates else []
         self._waited = 0
 
     # ---------------------------------------------------------------- batches

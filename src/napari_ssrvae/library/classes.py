@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,9 +73,14 @@ def default_color(index: int) -> str:
     return PALETTE[index % len(PALETTE)]
 
 
-def next_class(classes: Sequence[ParticleClass], name: str | None = None) -> ParticleClass:
-    """Return a new class with the smallest free number and a colour that is not yet in use."""
-    used = {c.id for c in classes}
+def next_class(
+    classes: Sequence[ParticleClass], name: str | None = None, taken: Collection[int] = ()
+) -> ParticleClass:
+    """Return a new class with the smallest free number and a colour that is not yet in use.
+
+    Numbers in `taken` are not free: a model may know a class by them that the table has no more.
+    """
+    used = {c.id for c in classes} | set(taken)
     number = next(i for i in range(1, len(used) + 2) if i not in used)
     colors = {c.color for c in classes}
     color = next((c for c in PALETTE if c not in colors), default_color(number - 1))

@@ -92,20 +92,25 @@ class Predictions:
         )
 
     def merged(self, renumbered: Mapping[int, int]) -> Predictions:
-        """Return these with some classes taken for others: their probabilities are added up.
+        """Return these with some classes taken for others, or for none.
+
+        The probabilities of classes that become one are added up; those of a class that becomes
+        none are shared out among the others.
 
         Parameters
         ----------
         renumbered : mapping of int to int
-            Class id → the class that it becomes; 0, and classes that are not named, stay.
+            Class id → the class that it becomes, 0 for none; classes that are not named stay.
         """
-        become = np.array(
-            [renumbered.get(int(c), 0) or int(c) for c in self.model_classes], np.int64
+        become = np.array([renumbered.get(int(c), int(c)) for c in self.model_classes], np.int64)
+        classes = np.unique(become[become > 0])
+        if not len(classes) or np.array_equal(classes, self.model_classes):
+            return self
+        p = np.stack([self.probabilities[:, become == c].sum(axis=1) for c in classes], axis=1)
+        p = (p + 1e-12) / (p + 1e-12).sum(axis=1, keepdims=True)
+        return replace(
+            self, class_ids=classes[p.argmax(axis=1)], probabilities=p, model_classes=classes
         )
-        classes = np.unique(become)
-        probabilities = np.stack([self.probabilities[:, become == c].sum(1) for c in classes], 1)
-        chosen = classes[probabilities.argmax(axis=1)] if len(self) else self.class_ids
-        return replace(self, class_ids=chosen, probabilities=probabilities, model_classes=classes)
 
     def table(self) -> pd.DataFrame:
         """One row a particle: `label`, `class_id`, `confidence`, `p_<class id>`…, latents.

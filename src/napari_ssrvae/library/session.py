@@ -86,6 +86,7 @@ class Session:
         self.selection: Selection | None = None
         self.workflow: Workflow | None = None
         self._keys = count(1)
+        self._gone: dict[int, int] = {}  # class that was removed → what it was merged into, or 0
 
     # -- micrographs -----------------------------------------------------------------------
     @property
@@ -270,7 +271,9 @@ class Session:
 
     def add_class(self, name: str | None = None) -> ParticleClass:
         """Add a class with the next free number and colour, as one undoable step."""
-        new = next_class(self.classes, name)
+        # The model would take the new class for one of the same number that was removed.
+        known = () if self.workflow is None else self.workflow.model.classes_.tolist()
+        new = next_class(self.classes, name, known)
         self._change_classes((*self.classes, new), f"add {new.name}")
         self.set_current_class(new.id)
         return new
@@ -335,23 +338,26 @@ class Session:
         predicted = {
             key: (state.predictions, state.predictions.merged(renumbered))
             for key, state in self.micrographs.items()
-            if state.predictions is not None and any(renumbered.values())
+            if state.predictions is not None and renumbered
         }
+        gone = {old: renumbered.get(new, new) for old, new in self._gone.items()}
+        gone_before, gone_after = self._gone, {**gone, **renumbered}
 
         def put(classes: tuple[ParticleClass, ...], forward: bool) -> None:
-            self.classes = classes
+            self.classes, self._gone = classes, gone_after if forward else gone_before
             for key, old in labels.items():
                 if old:
                     new = {p: renumbered[c] for p, c in old.items()}
                     self._put_labels(key, new if forward else old)
             if self.current_class not in {c.id for c in classes}:
-                self.current_class = classes[0].id
+                self.current_class = renumbered.get(self.current_class, 0) or classes[0].id
                 self.current_class_changed.emit()
             self.classes_changed.emit()
             for key, (were, become) in predicted.items():
                 state = self.micrographs.get(key)
                 if state is not None and state.predictions is (were if forward else become):
-                    self.set_predictions(key, become if forward else were)
+                    state.predictions = become if forward else were
+                    self.predictions_changed.emit(key)
 
         self.history.do(Step(name, lambda: put(after, True), lambda: put(before, False)))
 
@@ -368,7 +374,14 @@ class Session:
 
     # -- what the model says ---------------------------------------------------------------
     def set_predictions(self, key: int, predictions: Predictions | None) -> None:
-        """Put predictions in place; they are derived, so this is no step of the history."""
+        """Put predictions in place; they are derived, so this is no step of the history.
+
+        Of classes that were merged or removed meanwhile, they speak as the table does now.
+        """
+        known = {c.id for c in self.classes}
+        gone = {old: new for old, new in self._gone.items() if old not in known}
+        if predictions is not None and gone:
+            predictions = predictions.merged(gone)
         self.micrographs[key].predictions = predictions
         self.predictions_changed.emit(key)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ssrvae.library.selection import Place
 
@@ -69,7 +70,8 @@ def suggest_labels(
     model : SSRVAE
         Trained; see its `suggest` for how it chooses.
     particles, predictions : mapping of micrograph key
-        Extracted particles and what the model says of them, in the same order.
+        Extracted particles and what the model says of them; micrographs of which another model
+        spoke, and particles of which nothing is said, are passed over.
     hand_labels : mapping of micrograph key to mapping of particle id to class id
         Particles with a label are not suggested.
     n : int
@@ -84,22 +86,39 @@ def suggest_labels(
         return []
     places, images, probabilities, labelled = [], [], [], []
     for key, part in particles.items():
+        said = predictions[key]
+        if not np.array_equal(said.model_classes, model.classes_):
+            continue  # what another model said, or of classes that were merged since
         ids = part.table["label"].to_numpy(dtype=np.int64)
         known = np.isin(ids, list(hand_labels.get(key, ())))
-        places += [Place(key, int(i)) for i in ids[~known]]
-        images.append(part.patches[~known])
         labelled.append(part.patches[known])
-        probabilities.append(predictions[key].probabilities[~known])
+        row = {int(particle): i for i, particle in enumerate(said.particle_ids)}
+        asked = [i for i, p in enumerate(ids.tolist()) if p in row and not known[i]]
+        places += [Place(key, int(ids[i])) for i in asked]
+        images.append(part.patches[asked])
+        probabilities.append(said.probabilities[[row[int(ids[i])] for i in asked]])
     if not places:
         return []
-    known_images = np.concatenate(labelled)
+    known_images, p = np.concatenate(labelled), np.concatenate(probabilities)
     rows = model.suggest(
-        np.concatenate(images), n, labelled=known_images if len(known_images) else None
+        np.concatenate(images),
+        n,
+        labelled=known_images if len(known_images) else None,
+        probabilities=p,
     )
-    p = np.concatenate(probabilities)
-    return [_suggestion(places[row], p[row], model.classes_.tolist()) for row in rows.tolist()]
+    return [_suggestion(places[row], p[row], model.classes_) for row in rows.tolist()]
 
 
-def _suggestion(place: Place, p: np.ndarray, classes: Sequence[int]) -> Suggestion:
-    second, first = np.argsort(p)[-2:].tolist()
-    return Suggestion(place, classes[first], float(p[first]), classes[second], float(p[second]))
+def suggestion_of(place: Place, predictions: Predictions) -> Suggestion | None:
+    """Return what is now said of a particle; None where nothing is, or of one class only."""
+    rows = np.flatnonzero(predictions.particle_ids == place.particle)
+    if not len(rows) or len(predictions.model_classes) < 2:
+        return None
+    return _suggestion(place, predictions.probabilities[rows[0]], predictions.model_classes)
+
+
+def _suggestion(place: Place, p: NDArray[np.float64], classes: NDArray[np.int64]) -> Suggestion:
+    second, first = np.argsort(p)[-2:]
+    return Suggestion(
+        place, int(classes[first]), float(p[first]), int(classes[second]), float(p[second])
+    )

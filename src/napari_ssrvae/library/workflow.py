@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -345,7 +345,7 @@ def iter_train_workflow(
     segmentation: SegmentationSettings,
     *,
     model: SSRVAE | None = None,
-    resume: bool = False,
+    before: Workflow | None = None,
     max_seconds: float | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[EpochState, None, Workflow]:
@@ -364,8 +364,9 @@ def iter_train_workflow(
         How the particles were found.
     model : SSRVAE, optional
         An untrained estimator; None: the defaults.
-    resume : bool
-        `model` is trained; go on from there. It is not changed: the workflow has a copy.
+    before : Workflow, optional
+        Go on from its model, with its settings, scale and pixel size; it is not changed. The
+        particles were extracted with its patches.
     max_seconds : float, optional
         Stop training after this time.
     stop : callable, optional
@@ -394,16 +395,19 @@ def iter_train_workflow(
     unnamed = set(y[y > 0].tolist()) - {c.id for c in classes}
     if unnamed:
         raise InputError(f"Class {min(unnamed)} of the labels has no name: name every class.")
-    if model is None:
+    if before is not None:
+        model = copy.copy(before.model)  # training leaves the old state alone: a new one is put in
+    elif model is None:
         model = SSRVAE(seed=0)
-    elif resume:
-        model = copy.copy(model)  # training puts a new state in place and leaves the old one alone
     # Closed here and now, not when it is collected: closing is what puts the best model in place.
-    with closing(model.iter_fit(X, y, resume=resume, max_seconds=max_seconds)) as epochs:
+    training = model.iter_fit(X, y, resume=before is not None, max_seconds=max_seconds)
+    with closing(training) as epochs:
         for state in epochs:
             yield state
             if stop is not None and stop():
                 break
+    if before is not None:
+        return replace(before, model=model, classes=tuple(classes), held_back=None)
     first = next(p for p in particles if len(p.table))
     return Workflow(
         segmentation=segmentation,

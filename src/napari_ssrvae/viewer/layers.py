@@ -344,6 +344,7 @@ class LayerMirror(QObject):
             if group.image is event.source:
                 for layer in group.ours():
                     place(layer, group.image)
+        self.outlines.redraw()
 
     @staticmethod
     def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:

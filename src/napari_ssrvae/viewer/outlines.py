@@ -92,7 +92,7 @@ class Outlines(QObject):
         width = 3.0 / max(self.viewer.scene.camera.zoom * float(np.mean(layer.scale)), 1e-6)
         layer.add(
             [ring for ring, _ in rings],
-            shape_type="polygon",
+            shape_type="path",  # a polygon's inside would be triangulated at every move
             edge_color=[color for _, color in rings],
             face_color="transparent",
             edge_width=width,
@@ -113,7 +113,7 @@ class Outlines(QObject):
             if (outline := index.outline(particle)) is not None
         ]
         if self._lasso is not None and len(self._lasso) > 2:
-            rings.append((self._lasso, SELECTED_COLOR))
+            rings.append((np.concatenate([self._lasso, self._lasso[:1]]), SELECTED_COLOR))
         return rings
 
     def _shapes_layer(self) -> Shapes:

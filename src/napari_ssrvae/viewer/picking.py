@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A mouse that moved further than this between press and release dragged (pixels of the screen).
 DRAG_DISTANCE = 4.0
+# Corners of a lasso are so far apart, at least.
+CORNER_DISTANCE = 5.0
 _NAVIGATING = {"pan_zoom", "transform"}
 
 
@@ -91,6 +93,7 @@ class Picker(QObject):
         self.viewer, self.session, self.mirror = viewer, session, mirror
         self.armed = False
         self.under_mouse = 0
+        self._meant: Selection | None = None
         self._bound: Layer | None = None
         self._saved: dict[Any, Any] = {}
         self._keys = {s.keys: self._handler(s) for s in SHORTCUTS}
@@ -111,12 +114,16 @@ class Picker(QObject):
 
     def press_elsewhere(self, shortcut: Shortcut) -> None:
         """Do what a key is for, in another view: no particle of the canvas is meant there."""
-        self.forget_mouse()
+        self.mean_selection()
         self.press(shortcut)
 
-    def forget_mouse(self) -> None:
-        """Let no particle be under the mouse until it moves: the camera has, or it is elsewhere."""
+    def mean_selection(self) -> None:
+        """Let the next key mean what is selected, and not what is under the mouse.
+
+        Until the mouse moves to a particle: the camera has moved under it, or it is elsewhere.
+        """
         self._hover(0)
+        self._meant = self.session.selection
 
     def press(self, shortcut: Shortcut) -> None:
         """Do what a key is for."""
@@ -144,8 +151,8 @@ class Picker(QObject):
     def press_class(self, row: int) -> None:
         """Make the class of a row the current one and give it to what is meant; 0 clears.
 
-        Meant is the particle under the mouse, or, if that is selected or there is none, all that
-        is selected.
+        Meant is the particle under the mouse. If that is selected, or there is none, it is all
+        that is selected; but not the one that was clicked last, when the mouse has left it.
         """
         if row > len(self.session.classes):
             return
@@ -156,7 +163,7 @@ class Picker(QObject):
         place = Place(key, self.under_mouse) if key is not None and self.under_mouse else None
         if place is not None and (selection is None or place not in selection):
             self.session.label(place.key, {place.particle: class_id})
-        else:
+        elif place is not None or (selection and (len(selection) > 1 or selection is self._meant)):
             self.session.label_selected(class_id)
 
     def ask_next(self) -> None:
@@ -222,15 +229,18 @@ class Picker(QObject):
     def _select_more(self, event: Any) -> Generator[None, None, None]:
         """Add a particle to the selection, or take it out; a drag is a lasso around more."""
         camera = self.viewer.scene.camera
-        start, path = np.asarray(event.pos, dtype=float), [self._in_image(event.position)]
+        start = last = np.asarray(event.pos, dtype=float)
+        path = [self._in_image(event.position)]
         furthest, panned = 0.0, camera.mouse_pan
         camera.mouse_pan = False
         try:
             yield
             while event.type == "mouse_move":
-                furthest = max(furthest, float(np.linalg.norm(np.asarray(event.pos) - start)))
-                path.append(self._in_image(event.position))
-                if furthest > DRAG_DISTANCE:
+                at = np.asarray(event.pos, dtype=float)
+                furthest = max(furthest, float(np.linalg.norm(at - start)))
+                if np.linalg.norm(at - last) >= CORNER_DISTANCE:
+                    last = at
+                    path.append(self._in_image(event.position))
                     self.mirror.outlines.lasso(np.array(path))
                 yield
         finally:
@@ -251,6 +261,7 @@ class Picker(QObject):
         found, before = Selection.of((key, particle) for particle in inside), self.session.selection
         if found is not None:
             self.session.select(before.extended(found) if before else found)
+            self.mean_selection()
 
     def _click(self, particle: int) -> None:
         key = self.session.active_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.workbench import Workbench
@@ -25,6 +25,8 @@ class Retraining(QObject):
         Whose session is watched.
     """
 
+    changed = Signal()  # switched on or off
+
     def __init__(self, workbench: Workbench) -> None:
         super().__init__(workbench)
         self.workbench, self.session = workbench, workbench.session
@@ -37,6 +39,31 @@ class Retraining(QObject):
         self.workbench.settings.retrain = on
         if not on:
             self._pause.stop()
+        self.changed.emit()
+
+    def remember(self, key: int) -> None:
+        """Learn the labels of a micrograph that the last training did not know, after a pause."""
+        self._on_labels(key, frozenset())
+
+    def give_up(self, resumed: bool, _error: Exception) -> None:
+        """Learn no more by itself after a failure, or the next label would bring it again."""
+        if resumed:
+            self.set_on(False)
+
+    def obstacle(self) -> str | None:
+        """Return why the training cannot go on from the model, None where it can."""
+        workflow = self.session.workflow
+        if workflow is None:
+            return None
+        model = set(workflow.model.classes_.tolist())
+        if not model.issubset(c.id for c in self.session.classes):
+            return "A class that the model knows is gone: train again to learn without it."
+        if not model.issubset(self.session.hand_counts()):
+            return (
+                "The model knows classes that have no label here, and would forget them: label "
+                "some of each, or train again on these labels alone."
+            )
+        return None
 
     def _on_labels(self, key: int, _changed: frozenset[int]) -> None:
         state = self.session.micrographs.get(key)
@@ -47,13 +74,8 @@ class Retraining(QObject):
     def _go_on(self) -> None:
         if self.workbench.jobs.running("train"):
             self._pause.start()
-        elif self._can_go_on():
+        elif self.session.workflow is not None and self.obstacle() is None:
             self.workbench.train(resume=True)
-
-    def _can_go_on(self) -> bool:
-        """Say whether there is a model of classes that all exist: one cannot be unlearnt."""
-        workflow, known = self.session.workflow, {c.id for c in self.session.classes}
-        return workflow is not None and known.issuperset(workflow.model.classes_.tolist())
 
     def shutdown(self) -> None:
         """Stop waiting, and disconnect from the session."""

@@ -125,8 +125,7 @@ def train(
         [m.hand_labels for m in micrographs],
         classes,
         settings,
-        model=None if before is None else before.model,
-        resume=before is not None,
+        before=before,
         max_seconds=max_seconds,
         stop=stop.is_set,
     )

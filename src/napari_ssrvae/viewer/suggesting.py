@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_ssrvae.library.selection import Place
+from napari_ssrvae.library.suggestions import Suggestion, suggestion_of
 from napari_ssrvae.viewer import steps
 
 if TYPE_CHECKING:
-    from napari_ssrvae.library.suggestions import Suggestion
     from napari_ssrvae.viewer.workbench import Workbench
 
 KIND = "suggest"
@@ -39,9 +38,17 @@ class Suggesting(QObject):
         self._waiting: deque[Suggestion] = deque()
         self._made_with: object = None
         self._wanted = False
-        self.session.workflow_changed.connect(self._forget)
-        self.session.hand_labels_changed.connect(self._on_labels)
-        self.session.particles_changed.connect(self._on_particles)
+        self._signals = (
+            (self.session.workflow_changed, self._forget),
+            (self.session.hand_labels_changed, self._check),
+            (self.session.particles_changed, self._forget),
+            (self.session.micrographs_changed, self._check),
+            (self.session.classes_changed, self._check),
+            (self.session.predictions_changed, self._on_predictions),
+            (self.session.selection_changed, self._check),
+        )
+        for signal, slot in self._signals:
+            signal.connect(slot)
 
     @property
     def possible(self) -> bool:
@@ -68,13 +75,14 @@ class Suggesting(QObject):
             frozen,
             title="Looking for particles worth a label",
             on_done=lambda found: self._on_found(workflow, found),
+            on_error=self._on_error,
         )
 
     def go_on(self) -> None:
         """Go to the next particle that is worth a label."""
         while self._waiting:
             suggestion = self._waiting.popleft()
-            if self._is_open(suggestion.place):
+            if self._is_open(suggestion):
                 self._show(suggestion)
                 return
         if self.workbench.jobs.running(KIND):
@@ -88,23 +96,20 @@ class Suggesting(QObject):
     def accept(self) -> None:
         """Give the particle the class that the model takes it for, and go on."""
         suggestion = self.current
-        if suggestion is None or all(c.id != suggestion.class_id for c in self.session.classes):
-            self.go_on()
-            return
-        key, particle = suggestion.place
-        name = self.session.class_name(suggestion.class_id)
-        self.session.label(
-            key, {particle: suggestion.class_id}, name=f"accept {name} for particle {particle}"
-        )
+        if suggestion is not None:
+            key, particle = suggestion.place
+            self.session.label(
+                key,
+                {particle: suggestion.class_id},
+                name=f"accept {self.session.class_name(suggestion.class_id)} "
+                f"for particle {particle}",
+            )
         self.go_on()
 
     # -- what happens meanwhile --------------------------------------------------------------
     def _show(self, suggestion: Suggestion) -> None:
-        self.current = suggestion
-        self.reason = suggestion.reason({c.id: c.name for c in self.session.classes})
-        self.workbench.picker.forget_mouse()
         self.workbench.select(*suggestion.place, center=True, zoom=True)
-        self.changed.emit()
+        self._set_current(suggestion)
 
     def _on_found(self, workflow: object, found: list[Suggestion]) -> None:
         if workflow is not self.session.workflow:
@@ -112,43 +117,59 @@ class Suggesting(QObject):
         self._waiting = deque(found)
         if self._wanted:
             self._wanted = False
-            if any(self._is_open(suggestion.place) for suggestion in found):
+            if any(self._is_open(suggestion) for suggestion in found):
                 self.go_on()
             else:
                 self._set_current(None)
                 self.workbench.message.emit("Every classified particle has a label.", False)
 
-    def _is_open(self, place: Place) -> bool:
-        state = self.session.micrographs.get(place.key)
+    def _on_error(self, _error: Exception) -> None:
+        self._wanted = False
+
+    def _is_open(self, suggestion: Suggestion) -> bool:
+        """Say whether a suggestion still makes sense: of a particle that has no label."""
+        state = self.session.micrographs.get(suggestion.place.key)
         return (
             state is not None
             and state.predictions is not None
-            and place.particle not in state.hand_labels
+            and suggestion.place.particle in state.predictions.particle_ids
+            and suggestion.place.particle not in state.hand_labels
+            and any(c.id == suggestion.class_id for c in self.session.classes)
         )
 
-    def _on_labels(self, key: int, changed: frozenset[int]) -> None:
+    def _check(self, *_: object) -> None:
+        """Let go of the particle in question once it is answered, gone, or not looked at."""
         current = self.current
-        if current is not None and current.place.key == key and current.place.particle in changed:
+        if current is None:
+            return
+        chosen = self.session.selection
+        looked_at = chosen is not None and len(chosen) == 1 and chosen.focus == current.place
+        if not (looked_at and self._is_open(current)):
             self._set_current(None)
 
-    def _on_particles(self, key: int) -> None:
-        self._waiting = deque(s for s in self._waiting if s.place.key != key)
+    def _on_predictions(self, key: int) -> None:
+        """Say of the particle in question what a new model says."""
         if self.current is not None and self.current.place.key == key:
-            self._set_current(None)
+            state = self.session.micrographs.get(key)
+            renewed = None
+            if state is not None and state.predictions is not None:
+                renewed = suggestion_of(self.current.place, state.predictions)
+            self._set_current(renewed)
+            self._check()
 
-    def _forget(self) -> None:
+    def _forget(self, *_: object) -> None:
         self.workbench.jobs.cancel(KIND)
         self._waiting.clear()
-        if self.session.workflow is None:
-            self._wanted = False
-            self._set_current(None)
+        self._wanted = False
+        self._check()
 
     def _set_current(self, suggestion: Suggestion | None) -> None:
         self.current, self.reason = suggestion, ""
+        if suggestion is not None:
+            self.reason = suggestion.reason({c.id: c.name for c in self.session.classes})
         self.changed.emit()
 
     def shutdown(self) -> None:
         """Disconnect from the session."""
-        self.session.workflow_changed.disconnect(self._forget)
-        self.session.hand_labels_changed.disconnect(self._on_labels)
-        self.session.particles_changed.disconnect(self._on_particles)
+        for signal, slot in self._signals:
+            signal.disconnect(slot)

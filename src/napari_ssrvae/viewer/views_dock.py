@@ -41,6 +41,7 @@ class ParticleViews(QWidget):
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.refresh)
         self.plot.point_clicked.connect(self._on_point)
+        self.plot.point_toggled.connect(self._on_toggled)
         self.plot.points_lassoed.connect(self._on_lasso)
         self._bind_keys()
         self._signals = (
@@ -123,6 +124,10 @@ class ParticleViews(QWidget):
             return
         others = [self._rows[p] for p in selection if p in self._rows] if len(selection) > 1 else []
         self.plot.select(self._rows.get(selection.focus), others=others)
+
+    def _on_toggled(self, row: int) -> None:
+        place, before = self._places[row], self.session.selection
+        self.session.select(before.toggled(place) if before else Selection.one(*place))
 
     def _on_lasso(self, rows: Any, adds: bool) -> None:
         found = Selection.of(self._places[row] for row in rows.tolist())

@@ -28,6 +28,8 @@ from napari_ssrvae.viewer.suggesting import Suggesting
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_ssrvae.library.workflow import Workflow
+
 
 # Share of the canvas that a particle takes when it is looked at closely.
 PARTICLE_SHARE = 0.2
@@ -247,6 +249,7 @@ class Workbench(QObject):
             if self.session.micrographs[key].particle_ids.size
         ]
         recipe = self.session.micrographs[frozen[0].key].recipe
+        before = self.session.workflow if resume else None
         self.training_started.emit()
         self.jobs.start(
             "train",
@@ -256,10 +259,11 @@ class Workbench(QObject):
             recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
             self.settings.patch_size,
             self.settings.max_seconds,
-            self.session.workflow if resume else None,
+            before,
             title="Learning the new labels" if resume else "Training the particle classifier",
             on_yield=self._on_epoch,
-            on_done=partial(self._on_trained, {m.key: m.labels for m in frozen}, resume),
+            on_done=partial(self._on_trained, frozen, before),
+            on_error=partial(self.retraining.give_up, resume),
             stoppable=True,
         )
 
@@ -272,17 +276,25 @@ class Workbench(QObject):
             self.epoch.emit(state)
 
     def _on_trained(
-        self, trained_on: dict[int, Any], resumed: bool, trained: steps.Trained
+        self,
+        trained_on: list[steps.FrozenMicrograph],
+        before: Workflow | None,
+        trained: steps.Trained,
     ) -> None:
+        if before is not None and self.session.workflow is not before:
+            return  # another model was opened meanwhile
         self.class_images = dict(trained.class_images)
         self.session.set_workflow(trained.workflow)
-        for key, predictions in trained.predictions.items():
-            state = self.session.micrographs.get(key)
-            if state is not None and state.labels is trained_on[key]:
-                self.session.set_predictions(key, predictions)
+        for frozen in trained_on:
+            state = self.session.micrographs.get(frozen.key)
+            if state is None or state.labels is not frozen.labels:
+                continue
+            self.session.set_predictions(frozen.key, trained.predictions[frozen.key])
+            if state.hand_labels != frozen.hand_labels:
+                self.retraining.remember(frozen.key)
         self.class_images_changed.emit()
-        self.suggesting.prepare()
-        if not resumed:
+        if before is None:
+            self.suggesting.prepare()
             # The overlay first: opening the views takes a moment of its own.
             QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
 
@@ -390,6 +402,7 @@ class Workbench(QObject):
 
     def _on_workflow(self, opened: tuple[Any, Any]) -> None:
         workflow, images = opened
+        self.jobs.cancel("train")  # of a model that is no longer wanted
         self.class_images = dict(images)
         self.session.set_classes(workflow.classes)
         self.session.set_workflow(workflow)
@@ -418,8 +431,8 @@ class Workbench(QObject):
         """Select a particle in all views; optionally move the camera to it, and near it."""
         if key not in self.session.micrographs:
             return
-        self.session.activate(key)
-        self.session.select(Selection.one(key, particle))
+        if key != self.session.active_key:
+            self.activate(key)
         index = self.mirror.index(key)
         middle = None if index is None else index.center(particle)
         if center and middle is not None:
@@ -428,6 +441,9 @@ class Workbench(QObject):
             camera.center = (0.0, *(float(v) for v in world[-2:]))
             if zoom and index is not None:
                 camera.zoom = max(camera.zoom, self._zoom_on(key, index.box(particle)))
+        self.session.select(Selection.one(key, particle))
+        if center:
+            self.picker.mean_selection()
 
     def _zoom_on(self, key: int, box: Any) -> float:
         """Return the zoom at which a particle takes a share of the canvas."""

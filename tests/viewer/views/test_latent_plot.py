@@ -136,7 +136,7 @@ def test_a_drag_pans_and_does_not_click(plot, qtbot):
 
 @pytest.mark.parametrize("button", [False, True])
 def test_a_lasso_names_the_points_in_it(plot, qtbot, button):
-    """With Shift held, or with the button down."""
+    """With Shift held, which adds to the selection, or with the button down."""
     lassoed = []
     plot.points_lassoed.connect(lambda ids, adds: lassoed.append((sorted(ids.tolist()), adds)))
     before = plot.point_position(3)
@@ -148,21 +148,29 @@ def test_a_lasso_names_the_points_in_it(plot, qtbot, button):
     corners = [low, QPoint(high.x(), low.y()), high, QPoint(low.x(), high.y()), low]
     modifier = Qt.KeyboardModifier.NoModifier if button else Qt.KeyboardModifier.ShiftModifier
     draw_lasso(plot.viewport(), corners, modifier)
-    assert lassoed == [([3, 7], False)]
+    assert lassoed == [([3, 7], not button)]
     assert plot.point_position(3) == before  # nothing was panned
-    draw_lasso(plot.viewport(), corners, modifier | Qt.KeyboardModifier.ControlModifier)
-    assert lassoed[1] == ([3, 7], True)
+
+
+def test_a_click_with_shift_asks_for_one_more(plot, qtbot):
+    clicked = []
+    plot.point_clicked.connect(clicked.append)
+    with qtbot.waitSignal(plot.point_toggled, timeout=1000) as toggled:
+        shift = Qt.KeyboardModifier.ShiftModifier
+        qtbot.mouseClick(plot.viewport(), LEFT, shift, pos=plot.point_position(7))
+    assert toggled.args == [7]
+    assert clicked == []
 
 
 def test_all_selected_points_are_marked_and_one_is_in_focus(plot):
     plot.select(3, others=[3, 12, 999])
     settle()
     rim = plot.point_position(12) + QPoint(6, 0)
-    assert shows(plot, rim, "#ffee00")
+    assert shows(plot, rim, plot.theme().selected)
     assert shows(plot, plot.point_position(3) + TICK, QColor(plot.theme().foreground))
     plot.select(3)
     settle()
-    assert not shows(plot, rim, "#ffee00")
+    assert not shows(plot, rim, plot.theme().selected)
 
 
 def test_a_lasso_around_fifty_thousand_points_is_quick(plot):

@@ -165,7 +165,9 @@ class ClassesPanel(Panel):
         self.workbench.remove_class(self.session.current_class)
 
     def _show_keys(self) -> None:
-        KeysDialog(self).show()
+        dialog = self.findChild(KeysDialog) or KeysDialog(self)
+        dialog.show()
+        dialog.raise_()
 
     def _show_hovered(self, particle: int) -> None:
         selected = len(self.session.selection or ())

@@ -37,6 +37,7 @@ class TrainPanel(Panel):
         )
         self.by_itself.setChecked(self.workbench.settings.retrain)
         self.by_itself.toggled.connect(self.workbench.retraining.set_on)
+        self.workbench.retraining.changed.connect(self.refresh)
         self.body.addWidget(self.by_itself)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
@@ -57,14 +58,17 @@ class TrainPanel(Panel):
         missing = missing_for_training(self.session)
         self.train.setEnabled(not busy and missing is None)
         self.train.setText("Train again" if self.session.workflow is not None else "Train")
+        retraining = self.workbench.retraining
         self.by_itself.setVisible(self.session.workflow is not None)
+        self.by_itself.setChecked(self.workbench.settings.retrain)
         self.stop.setEnabled(busy)
         self.stop.setVisible(busy)
         self.progress.setVisible(busy)
         if busy:
             self.remark.setText("You can go on labelling meanwhile.")
         else:
-            self.remark.setText(missing or advice_for_training(self.session))
+            obstacle = retraining.obstacle() if self.by_itself.isChecked() else None
+            self.remark.setText(missing or obstacle or advice_for_training(self.session))
         self.remark.setVisible(bool(self.remark.text()))
 
     def _on_started(self) -> None:

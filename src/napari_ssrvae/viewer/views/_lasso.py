@@ -21,7 +21,7 @@ class LassoBox(pg.ViewBox):
     Attributes
     ----------
     drawn : Signal(object, bool)
-        The lasso, (m, 2) in the units of the data, and whether Ctrl was held: what it holds is
+        The lasso, (m, 2) in the units of the data, and whether Shift was held: what it holds is
         added to what was selected before.
     lassoing : bool
         A plain drag draws too.
@@ -48,8 +48,8 @@ class LassoBox(pg.ViewBox):
         if ev.isStart() and axis is None:
             shift = bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             begins = ev.button() == Qt.MouseButton.LeftButton and (self.lassoing or shift)
+            self._adds = shift
             self._corners = [self.mapToView(ev.buttonDownPos())] if begins else None
-            self._adds = bool(ev.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if self._corners is None:
             super().mouseDragEvent(ev, axis)
             return

@@ -16,6 +16,9 @@ NO_CLASS = "#8c8c8c"
 SELECTED = "#ffee00"
 """Colour around what is selected, in the image and in the views."""
 
+SELECTED_ON_LIGHT = "#a86400"
+"""The same on a light background, where yellow is not seen."""
+
 
 def qcolor(color: str, alpha: int = 255) -> QColor:
     """Turn "#rrggbb" into a `QColor`.
@@ -54,6 +57,12 @@ class Theme(NamedTuple):
 
     background: QColor
     foreground: QColor
+
+    @property
+    def selected(self) -> QColor:
+        """Colour around what is selected: that of the canvas, darker on a light background."""
+        light = self.background.lightnessF() > 0.5
+        return qcolor(SELECTED_ON_LIGHT if light else SELECTED)
 
     @property
     def muted(self) -> QColor:

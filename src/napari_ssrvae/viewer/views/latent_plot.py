@@ -25,7 +25,7 @@ from napari_ssrvae.viewer.views._cloud import PointCloud
 from napari_ssrvae.viewer.views._lasso import LassoBox
 from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
 from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
-from napari_ssrvae.viewer.views.color import SELECTED, Theme, ThemedWidget, qcolor
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 from napari_ssrvae.viewer.views.legend import ColorChip
 
 PICK_RADIUS = 10.0
@@ -64,12 +64,15 @@ class LatentPlot(ThemedWidget):
     ----------
     point_clicked : Signal(object)
         The id (int) of the particle whose point was clicked.
+    point_toggled : Signal(object)
+        The same, with Shift held: it is to be added to the selection, or taken out.
     points_lassoed : Signal(object, bool)
         The ids, (n,) int, of the points in a lasso (none where it is empty), and whether they are
         to be added to those selected before.
     """
 
     point_clicked = Signal(object)
+    point_toggled = Signal(object)
     points_lassoed = Signal(object, bool)
 
     EMPTY_TEXT = "Train a model to see how the particles arrange themselves"
@@ -240,7 +243,10 @@ class LatentPlot(ThemedWidget):
         particle = self.particle_at(event.scenePos())
         if particle is not None:
             event.accept()
-            self.point_clicked.emit(particle)
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.point_toggled.emit(particle)
+            else:
+                self.point_clicked.emit(particle)
 
     def _on_lasso(self, corners: NDArray[np.float64], adds: bool) -> None:
         self.points_lassoed.emit(self._points.inside(corners), adds)
@@ -300,7 +306,7 @@ class LatentPlot(ThemedWidget):
             points.xy[rows],
             points.colors[rows],
             size=self._point_size() + 3,
-            edge=qcolor(SELECTED),
+            edge=self.theme().selected,
             edge_width=2,
         )
 
@@ -344,8 +350,8 @@ class LatentPlot(ThemedWidget):
         self._lasso_button.setObjectName("lasso")
         self._lasso_button.setCheckable(True)
         self._lasso_button.setToolTip(
-            "Draw around points to select their particles; with Ctrl, add them to the selection.\n"
-            "The same without this button: hold Shift and drag."
+            "Draw around points to select their particles.\n"
+            "Shift and drag does it without this button, and adds them to the selection."
         )
         self._lasso_button.toggled.connect(self._set_lassoing)
         self._plot.setToolTip(
