@@ -343,6 +343,17 @@ def test_next_to_label_asks_for_typical_ones_before_oddities():
     assert chosen[0] >= 60
 
 
+def test_doubt_counts_less_while_there_are_few_labels():
+    """Ten doubtful images apart from forty sure ones of a crowd, which is typical."""
+    rng = np.random.default_rng(0)
+    crowd, apart = rng.normal(0, 0.2, (40, 2)), rng.normal(4, 1.5, (10, 2))
+    p = np.r_[np.tile([0.9, 0.1], (40, 1)), np.tile([0.52, 0.48], (10, 1))]
+    features = np.r_[crowd, apart]
+    few = next_to_label(p, features, 1, rng.normal(0, 3, (2, 2)))
+    many = next_to_label(p, features, 1, rng.normal(0, 3, (40, 2)))
+    assert few[0] < 40 <= many[0]
+
+
 def test_next_to_label_is_deterministic_and_takes_any_number():
     rng = np.random.default_rng(0)
     probabilities, features = rng.dirichlet(np.ones(3), 3000), rng.normal(size=(3000, 8))

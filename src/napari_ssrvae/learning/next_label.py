@@ -9,6 +9,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from napari_ssrvae.errors import InputError
 
+ENOUGH = 4  # labels a class from which on doubt counts in full
 REFERENCES = 500  # points that stand for all in estimating how crowded a place is
 NEIGHBOURS = 0.01  # share of the references that makes a neighbourhood
 
@@ -23,7 +24,9 @@ def next_to_label(
 
     Greedy: each choice is the image of the largest product of
 
-    - *doubt*: one minus the margin between its two most probable classes;
+    - *doubt*: one minus the margin between its two most probable classes. With fewer than four
+      labels a class it counts less, by a power from 0 to 1: a model that knows little doubts where
+      chance has it (on noisy cards with one label a class, doubt in full cost labels);
     - *typicality*: how crowded its surroundings are, so that debris and odd ones, of which the
       model is always in doubt and whose labels teach nothing of the others, do not come first;
     - *distance* to the nearest image chosen before (or labelled already).
@@ -57,7 +60,8 @@ def next_to_label(
     points, labelled = _of_equal_spread(points, labelled)
     top = np.sort(p, axis=1)[:, -2:]
     doubt = 1 - (top[:, 1] - top[:, 0]) + 1e-3
-    worth = doubt * _typicality(points)
+    labels_a_class = len(labelled) / p.shape[1] if len(labelled) else ENOUGH
+    worth = doubt ** min(1.0, labels_a_class / ENOUGH) ** 2 * _typicality(points)
     nearest = np.full(len(points), np.inf)
     if len(labelled):
         nearest = pairwise_distances_argmin_min(points, labelled)[1]
