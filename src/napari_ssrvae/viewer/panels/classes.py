@@ -154,7 +154,8 @@ class ClassesPanel(Panel):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for text, places in (("Move up", -1), ("Move down", 1)):
             menu.addAction(text, partial(self.workbench.move_class, class_id, places))
-        merge = menu.addMenu("Merge into")
+        merge = QMenu("Merge into", menu)
+        menu.addMenu(merge)
         for other in self.session.classes:
             if other.id != class_id:
                 merge.addAction(other.name, partial(self.workbench.merge_class, class_id, other.id))
