@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from napari_ssrvae.imaging.outline import outline_measures
+from napari_ssrvae.imaging.outline import shape_and_outline_measures
 from napari_ssrvae.imaging.patch_shape import patch_shapes
 
 from . import pyroved_peer
@@ -59,11 +59,7 @@ def forest_on_shape(task: Task, seed: int) -> Predictions:
 
 def forest_on_outline(task: Task, seed: int) -> Predictions:
     """Random forest of 500 trees on all that the forest sees that teaches our model."""
-    return _fitted(_forest(seed), task, _shapes_and_outlines)
-
-
-def _shapes_and_outlines(images: Images) -> NDArray[np.float64]:
-    return np.hstack([patch_shapes(images), outline_measures(images)])
+    return _fitted(_forest(seed), task, shape_and_outline_measures)
 
 
 def boosting_on_pixels(task: Task, seed: int) -> Predictions:

@@ -17,7 +17,7 @@ from scipy.spatial import ConvexHull
 from skimage.filters import gaussian
 from skimage.measure import find_contours
 
-from .patch_shape import otsu_mask
+from .patch_shape import otsu_mask, patch_shapes
 
 POINTS = 128  # on an outline, equally far apart
 SMOOTHNESS = (6, 10, 16)  # waves around the outline beyond which a curvature is smoothed away
@@ -45,6 +45,11 @@ def outline_measures(images: NDArray[np.float32]) -> NDArray[np.float64]:
         deepest, how many (three depths). Zeros for an image without an object.
     """
     return np.array([_of_one(silhouette(image)) for image in images])
+
+
+def shape_and_outline_measures(images: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Measure patches (n, H, W) by all that is known of shapes: `patch_shapes` and the outline."""
+    return np.hstack([patch_shapes(images), outline_measures(images)])
 
 
 def silhouette(image: NDArray[np.float32]) -> NDArray[np.bool_]:

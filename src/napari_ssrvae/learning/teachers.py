@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
-from napari_ssrvae.imaging.outline import outline_measures
-from napari_ssrvae.imaging.patch_shape import patch_shapes
+from napari_ssrvae.imaging.outline import shape_and_outline_measures
 
 from .preprocessing import TrainingData
 
@@ -62,8 +61,7 @@ class ShapeForest:
         rows = np.concatenate([labelled, others[: max(0, MOST - len(labelled))]])
         lifted = data.normalisation(data.images[rows]) - data.normalisation.background
         bright = np.where(lifted.sum((1, 2)) >= 0, 1, -1)[:, None, None]
-        objects = np.asarray(lifted * bright, np.float32)
-        shapes = np.hstack([patch_shapes(objects), outline_measures(objects)])
+        shapes = shape_and_outline_measures(np.asarray(lifted * bright, np.float32))
         y = data.y[labelled]
         forest = RandomForestClassifier(
             TREES,

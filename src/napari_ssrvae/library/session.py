@@ -20,7 +20,7 @@ from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.library.classes import ParticleClass, next_class
 from napari_ssrvae.library.history import History, Step
-from napari_ssrvae.library.selection import Selection
+from napari_ssrvae.library.selection import Place, Selection
 
 if TYPE_CHECKING:
     from napari_ssrvae.library.predictions import Predictions
@@ -396,6 +396,15 @@ class Session:
         if selection != self.selection:
             self.selection = selection
             self.selection_changed.emit()
+
+    def toggle(self, place: Place) -> None:
+        """Add a particle to the selection, or take it out."""
+        before = self.selection
+        self.select(before.toggled(place) if before else Selection.one(*place))
+
+    def select_also(self, more: Selection) -> None:
+        """Add particles to the selection."""
+        self.select(self.selection.extended(more) if self.selection else more)
 
     def _deselect_micrograph(self, key: int) -> None:
         if self.selection is not None:

@@ -149,7 +149,7 @@ class Outlines(QObject):
             self.many.editable = False
         else:
             self.many.data = shown
-        place(self.many, self._image())
+            place(self.many, self._image())
         self.many.visible = True
 
     def _image(self) -> Image:

@@ -252,15 +252,14 @@ class Picker(QObject):
         if furthest > DRAG_DISTANCE:
             self._lasso(key, np.array(path))
         elif particle := self._particle_at(event.position):
-            place, selection = Place(key, particle), self.session.selection
-            self.session.select(selection.toggled(place) if selection else Selection.one(*place))
+            self.session.toggle(Place(key, particle))
 
     def _lasso(self, key: int, path: NDArray[np.float64]) -> None:
         index = self.mirror.index(key)
         inside = [] if index is None else index.inside(path)
-        found, before = Selection.of((key, particle) for particle in inside), self.session.selection
+        found = Selection.of((key, particle) for particle in inside)
         if found is not None:
-            self.session.select(before.extended(found) if before else found)
+            self.session.select_also(found)
             self.mean_selection()
 
     def _click(self, particle: int) -> None:

@@ -126,15 +126,14 @@ class ParticleViews(QWidget):
         self.plot.select(self._rows.get(selection.focus), others=others)
 
     def _on_toggled(self, row: int) -> None:
-        place, before = self._places[row], self.session.selection
-        self.session.select(before.toggled(place) if before else Selection.one(*place))
+        self.session.toggle(self._places[row])
 
     def _on_lasso(self, rows: Any, adds: bool) -> None:
         found = Selection.of(self._places[row] for row in rows.tolist())
-        before = self.session.selection
-        if adds and before is not None:
-            found = before if found is None else before.extended(found)
-        self.session.select(found)
+        if not adds:
+            self.session.select(found)
+        elif found is not None:
+            self.session.select_also(found)
 
     def _on_point(self, row: int) -> None:
         place = self._places[row]
