@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ class Workbench(QObject):
         super().__init__()
         self.viewer, self.session, self.settings = viewer, session, settings
         self.armed = False
+        self._pixel_sizes: dict[int, float | None] = {}
         self.class_images: dict[int, Any] = {}
         self.jobs = Jobs(self)
         self.mirror = LayerMirror(viewer, session, self)
@@ -76,6 +77,7 @@ class Workbench(QObject):
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.jobs.failed.connect(self._on_failed)
+        session.micrographs_changed.connect(self._show_pixel_sizes)
         self.mirror.message.connect(self._tell)
         self.adoption.refused.connect(self._tell)
         self.adoption.adopted.connect(self._on_adopted)
@@ -141,9 +143,16 @@ class Workbench(QObject):
         if key is None:
             return
         self._attempt(self.session.set_pixel_size, key, value)
-        image = self.mirror.groups[key].image
-        image.scale = (value or 1.0,) * 2
-        image.units = ("nm", "nm") if value else ("pixel", "pixel")
+
+    def _show_pixel_sizes(self) -> None:
+        """Let the layers follow a pixel size that was corrected, or whose correction is undone."""
+        for key, state in self.session.micrographs.items():
+            size = state.micrograph.pixel_size
+            if self._pixel_sizes.setdefault(key, size) != size and key in self.mirror.groups:
+                self._pixel_sizes[key] = size
+                image = self.mirror.groups[key].image
+                image.scale = (size or 1.0,) * 2
+                image.units = ("nm", "nm") if size else ("pixel", "pixel")
 
     def _on_adopted(self, key: int) -> None:
         if self.armed and self.session.workflow is not None:
@@ -214,7 +223,15 @@ class Workbench(QObject):
         self._attempt(self.session.edit_class, class_id, name=name)
         self.session.classes_changed.emit()
 
-    def remove_class(self, class_id: int) -> None:
+    def recolor_class(self, class_id: int, color: str) -> None:
+        """Give a class another colour ("#rrggbb")."""
+        self._attempt(self.session.edit_class, class_id, color=color)
+
+    def count_class(self, class_id: int, counted: bool) -> None:
+        """Count a class in shares, sizes and reports, or leave it out (debris)."""
+        self._attempt(self.session.edit_class, class_id, counted=counted)
+
+    def remove_class(self, class_id: int, *_: object) -> None:
         """Remove a class."""
         self._attempt(self.session.remove_class, class_id)
 
@@ -384,11 +401,21 @@ class Workbench(QObject):
         self.jobs.start(
             "save",
             steps.save_workflow,
-            self.session.workflow,
+            self._workflow_as_named(),
             Path(path),
             title="Saving the model",
             on_done=lambda saved: self.message.emit(f"The model was saved in {saved}.", False),
         )
+
+    def _workflow_as_named(self) -> Workflow | None:
+        """Return the model with its classes as the table has them by now: name, colour, debris."""
+        workflow = self.session.workflow
+        if workflow is None:
+            return None
+        now = {c.id: c for c in self.session.classes}
+        classes = tuple(now.get(c.id, c) for c in workflow.classes)
+        unique = len({c.name for c in classes}) == len(classes)
+        return replace(workflow, classes=classes) if unique else workflow
 
     def open_workflow(self, path: str) -> None:
         """Open a saved model and arm it."""
@@ -454,6 +481,7 @@ class Workbench(QObject):
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
+        self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.suggesting.shutdown()
         self.retraining.shutdown()
         self.picker.shutdown()
