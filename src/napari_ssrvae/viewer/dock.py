@@ -22,7 +22,7 @@ from napari_ssrvae.viewer.panels.particles import ParticlesPanel
 from napari_ssrvae.viewer.panels.result import ResultPanel
 from napari_ssrvae.viewer.panels.suggestion import SuggestionPanel
 from napari_ssrvae.viewer.panels.train import TrainPanel
-from napari_ssrvae.viewer.settings import read_settings
+from napari_ssrvae.viewer.settings import SettingsKeeper, read_settings
 from napari_ssrvae.viewer.warm_up import warm_up
 from napari_ssrvae.viewer.workbench import Workbench
 
@@ -59,6 +59,7 @@ class ParticleClassifier(QWidget):
         self._over = False
         self._had_parent = False
         self.workbench = Workbench(napari_viewer, self.session, read_settings())
+        self.keeper = SettingsKeeper(self.workbench)
         self.views: ParticleViews | None = None
         self._views_dock: QWidget | None = None
         self.legend: CanvasLegend | None = None
@@ -217,6 +218,7 @@ class ParticleClassifier(QWidget):
         self._over = True
         self._soon.stop()
         self._warm.stop()
+        self.keeper.save()
         for signal in self._signals:
             signal.disconnect(self._later)
         self.viewer.layers.selection.events.active.disconnect(self._later)

@@ -45,6 +45,9 @@ class Settings:
     patch_size: int = 48
     max_seconds: float | None = None
     retrain: bool = True
+    click_labels: bool = True
+    overlay: str = "class"
+    export_format: str = "library"
 
 
 class Workbench(QObject):
@@ -61,6 +64,7 @@ class Workbench(QObject):
     views_wanted = Signal()
     class_images_changed = Signal()
     armed_changed = Signal()
+    settings_changed = Signal(str)  # which field of `settings` a person changed
 
     def __init__(self, viewer: ViewerModel, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -73,7 +77,8 @@ class Workbench(QObject):
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
-        self.picker.set_armed(True)
+        self.picker.set_armed(settings.click_labels)
+        self.mirror.set_overlay_mode(settings.overlay)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.jobs.failed.connect(self._on_failed)
@@ -82,6 +87,12 @@ class Workbench(QObject):
         self.adoption.refused.connect(self._tell)
         self.adoption.adopted.connect(self._on_adopted)
         self.adoption.adopt_open_layers()
+
+    def remember(self, name: str, value: Any) -> None:
+        """Change a field of the settings for this time and the next."""
+        if getattr(self.settings, name) != value:
+            setattr(self.settings, name, value)
+            self.settings_changed.emit(name)
 
     # -- telling ---------------------------------------------------------------------------
     def _tell(self, sentence: str) -> None:

@@ -64,13 +64,14 @@ class ClassesPanel(Panel):
         self.workbench.picker.help_wanted.connect(self._show_keys)
         self.body.addLayout(row)
         self.armed = QCheckBox("A click labels the particle")
-        self.armed.setChecked(True)
+        self.armed.setChecked(self.workbench.settings.click_labels)
         self.armed.setToolTip(
             "Off: a click only selects the particle. A drag never labels.\n"
             "With Shift, a click adds a particle to the selection (or takes it out) and a drag is "
             "a lasso; then a class's key labels all that is selected."
         )
         self.armed.toggled.connect(self.workbench.picker.set_armed)
+        self.armed.clicked.connect(partial(self.workbench.remember, "click_labels"))
         self.body.addWidget(self.armed)
         self.under_mouse = note()
         self.body.addWidget(self.under_mouse)

@@ -29,7 +29,12 @@ class ExportPanel(Panel):
         self.format.setToolTip(
             "A library can be opened again and trained on; the others are for other programs"
         )
+        chosen = self.format.findData(self.workbench.settings.export_format)
+        self.format.setCurrentIndex(max(chosen, 0))
         self.format.currentIndexChanged.connect(self._suggest)
+        self.format.activated.connect(
+            lambda _: self.workbench.remember("export_format", self.format.currentData())
+        )
         self.body.addWidget(self.format)
         self.path = QLineEdit()
         self.path.setToolTip("Where to write; an existing library there is replaced")

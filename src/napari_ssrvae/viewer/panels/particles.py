@@ -32,6 +32,7 @@ class ParticlesPanel(Panel):
         self.method.setToolTip("How particles are told from the background; auto tries several")
         self.polarity = QComboBox()
         self.polarity.addItems(["auto", "bright", "dark"])
+        self.polarity.setCurrentText(settings.segmentation.polarity)
         self.polarity.setToolTip("Are the particles brighter or darker than the background?")
         self.smoothing = QDoubleSpinBox()
         self.smoothing.setRange(0, 20)
@@ -43,8 +44,10 @@ class ParticlesPanel(Panel):
         self.min_area.setRange(0, 1_000_000)
         self.min_area.setSpecialValueText("auto")
         self.min_area.setSuffix(" px²")
+        self.min_area.setValue(round(settings.segmentation.min_area or 0))
         self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
         self.split = QCheckBox("Split touching particles")
+        self.split.setChecked(settings.segmentation.split_touching)
         self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
         self.border = QCheckBox("Leave out particles on the border")
         self.border.setChecked(settings.segmentation.exclude_border)
@@ -117,6 +120,7 @@ class ParticlesPanel(Panel):
             self.count.setText(f"<b>{state.particle_ids.size}</b> particles")
 
     def _settings_changed(self, *_: object) -> None:
+        self.workbench.remember("segmentation", self.settings())
         state = self.session.active
         if state is not None and state.recipe is not None:
             self.again.start()
