@@ -335,7 +335,11 @@ class Workbench(QObject):
     def classify_active(self) -> None:
         """Classify the particles of the active micrograph with the trained model."""
         key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
-        if key is None or state is None or workflow is None:
+        if key is None or state is None:
+            self._tell("There is no micrograph: drop one onto the window first.")
+            return
+        if workflow is None:
+            self._tell("There is no model yet: train one, or open one that was saved.")
             return
         frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
         if frozen is not None:
