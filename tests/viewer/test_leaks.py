@@ -8,12 +8,14 @@ import weakref
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.layers import Layer
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
 
 from napari_ssrvae.library.predictions import Predictions
 from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.dock import ParticleClassifier
 
 TIMES = 20
 
@@ -26,16 +28,13 @@ def callbacks(model: Any) -> dict[str, int]:
 def left_over(viewer: Any) -> dict[str, Any]:
     """Count everything that a closed dock could have left."""
     gc.collect()
-    ours = [
-        type(o).__name__
-        for o in gc.get_objects()
-        if isinstance(o, QObject | Session) and type(o).__module__.startswith("napari_ssrvae")
-    ]
+    kinds = [type(o) for o in gc.get_objects()]
+    ours = [k for k in kinds if str(k.__module__).startswith("napari_ssrvae")]
     return {
         "threads": threading.active_count(),
         "windows": len(QApplication.topLevelWidgets()),
-        "ours": sorted(ours),
-        "layers": sum(isinstance(o, Layer) for o in gc.get_objects()),
+        "ours": sorted(k.__name__ for k in ours if issubclass(k, (QObject, Session))),
+        "layers": sum(issubclass(k, Layer) for k in kinds),
         "mouse": (len(viewer.mouse_drag_callbacks), len(viewer.mouse_move_callbacks)),
         "keys": sorted(map(str, viewer.keymap)),
         "viewer": callbacks(viewer),
@@ -59,6 +58,7 @@ def predictions(ids: np.ndarray) -> Predictions:
 def open_work_close(viewer: Any, qtbot: Any, image: np.ndarray) -> list[Any]:
     """Use the dock a little and close it; return weak references to what should be gone."""
     frame, dock = viewer.window.add_plugin_dock_widget("napari-ssrvae", "Particle classifier")
+    assert isinstance(dock, ParticleClassifier)
     layer = viewer.add_image(image)
     qtbot.waitUntil(lambda: dock.session.active is not None)
     session, key = dock.session, dock.session.active_key
@@ -81,11 +81,17 @@ def open_work_close(viewer: Any, qtbot: Any, image: np.ndarray) -> list[Any]:
     return gone
 
 
+@pytest.mark.slow
 def test_a_dock_that_was_closed_twenty_times_left_nothing(
     make_napari_viewer: Any, qtbot: Any
 ) -> None:
     viewer = make_napari_viewer(show=True)
     image = np.random.default_rng(0).integers(0, 255, (90, 120), dtype=np.uint8)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-ssrvae", "Particle classifier")
+    open_now = left_over(viewer)
+    viewer.window.remove_dock_widget(dock)
+    del dock
+    qtbot.wait(50)
     first = None
     for _ in range(TIMES):
         gone = open_work_close(viewer, qtbot, image)
@@ -95,4 +101,7 @@ def test_a_dock_that_was_closed_twenty_times_left_nothing(
     qtbot.wait(50)
     assert left_over(viewer) == first
     assert first["ours"] == []
+    # What is counted is there while a dock is open.
+    assert "ParticleClassifier" in open_now["ours"]
+    assert all(open_now[what] != first[what] for what in ("mouse", "keys", "list", "docks"))
     assert [x() for x in gone if x() is not None] == []

@@ -24,6 +24,7 @@ class ExportPanel(Panel):
     def build(self) -> None:
         """Make the controls."""
         self.format = QComboBox()
+        self.format.setAccessibleName("Export as")
         for key, text in FORMATS.items():
             self.format.addItem(text, key)
         self.format.setToolTip(
@@ -37,8 +38,10 @@ class ExportPanel(Panel):
         )
         self.body.addWidget(self.format)
         self.path = QLineEdit()
+        self.path.setAccessibleName("Where to write")
         self.path.setToolTip("Where to write; an existing library there is replaced")
         self.browse = QPushButton("…")
+        self.browse.setAccessibleName("Choose where to write")
         self.browse.setToolTip("Choose where to write")
         self.browse.setFixedWidth(30)
         self.browse.clicked.connect(self._browse)

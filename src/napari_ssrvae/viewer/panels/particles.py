@@ -65,12 +65,7 @@ class ParticlesPanel(Panel):
         self.find.setToolTip("Segment the micrograph with these settings")
         self.find.clicked.connect(self._find)
         self.body.addWidget(self.find)
-        self.elsewhere = QComboBox()
-        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
-        self.elsewhere.activated.connect(self._use_layer)
-        self.body.addWidget(self.elsewhere)
-        self.count = note()
-        self.body.addWidget(self.count)
+        self._build_elsewhere()
         # A changed setting finds again by itself once the person pauses: the count is live.
         self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
         self.again.timeout.connect(self._find_again)
@@ -83,6 +78,15 @@ class ParticlesPanel(Panel):
             self.border.toggled,
         ):
             changed.connect(self._settings_changed)
+
+    def _build_elsewhere(self) -> None:
+        self.elsewhere = QComboBox()
+        self.elsewhere.setAccessibleName("Labels layer to use as particles")
+        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
+        self.elsewhere.activated.connect(self._use_layer)
+        self.body.addWidget(self.elsewhere)
+        self.count = note()
+        self.body.addWidget(self.count)
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
