@@ -48,6 +48,13 @@ SHORTCUTS = (
     Shortcut(
         "0", "clear the label of the particle under the mouse, or of all selected", "press_class", 0
     ),
+    # napari's own keys for layers are L, Space, Enter; G is free in every kind of layer.
+    Shortcut(
+        "G",
+        "label the particle under the mouse, or all selected, as the class chosen in the table "
+        "(also the tenth and later ones)",
+        "press_current",
+    ),
     Shortcut("N", "go to the next particle that is worth a label", "ask_next"),
     Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
     Shortcut("Control-Z", "undo", "undo"),
@@ -159,6 +166,13 @@ class Picker(QObject):
         class_id = self.session.classes[row - 1].id if row else 0
         if class_id:
             self.session.set_current_class(class_id)
+        self._give(class_id)
+
+    def press_current(self) -> None:
+        """Give the current class to what is meant: see `press_class`."""
+        self._give(self.session.current_class)
+
+    def _give(self, class_id: int) -> None:
         key, selection = self.session.active_key, self.session.selection
         place = Place(key, self.under_mouse) if key is not None and self.under_mouse else None
         if place is not None and (selection is None or place not in selection):
@@ -178,14 +192,16 @@ class Picker(QObject):
         """Ask what the keys do."""
         self.help_wanted.emit()
 
-    def undo(self) -> None:
-        """Take the last step back."""
+    def undo(self, steps: int = 1) -> None:
+        """Take the last step, or several, back."""
         self.mirror.flush()
-        self.session.history.undo()
+        for _ in range(steps):
+            self.session.history.undo()
 
-    def redo(self) -> None:
-        """Do the last undone step again."""
-        self.session.history.redo()
+    def redo(self, steps: int = 1) -> None:
+        """Do the last undone step, or several, again."""
+        for _ in range(steps):
+            self.session.history.redo()
 
     # -- mouse -----------------------------------------------------------------------------
     def _particle_at(self, position: Any) -> int:

@@ -32,6 +32,7 @@ class ParticlesPanel(Panel):
         self.method.setToolTip("How particles are told from the background; auto tries several")
         self.polarity = QComboBox()
         self.polarity.addItems(["auto", "bright", "dark"])
+        self.polarity.setCurrentText(settings.segmentation.polarity)
         self.polarity.setToolTip("Are the particles brighter or darker than the background?")
         self.smoothing = QDoubleSpinBox()
         self.smoothing.setRange(0, 20)
@@ -43,8 +44,10 @@ class ParticlesPanel(Panel):
         self.min_area.setRange(0, 1_000_000)
         self.min_area.setSpecialValueText("auto")
         self.min_area.setSuffix(" px²")
+        self.min_area.setValue(round(settings.segmentation.min_area or 0))
         self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
         self.split = QCheckBox("Split touching particles")
+        self.split.setChecked(settings.segmentation.split_touching)
         self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
         self.border = QCheckBox("Leave out particles on the border")
         self.border.setChecked(settings.segmentation.exclude_border)
@@ -62,12 +65,7 @@ class ParticlesPanel(Panel):
         self.find.setToolTip("Segment the micrograph with these settings")
         self.find.clicked.connect(self._find)
         self.body.addWidget(self.find)
-        self.elsewhere = QComboBox()
-        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
-        self.elsewhere.activated.connect(self._use_layer)
-        self.body.addWidget(self.elsewhere)
-        self.count = note()
-        self.body.addWidget(self.count)
+        self._build_elsewhere()
         # A changed setting finds again by itself once the person pauses: the count is live.
         self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
         self.again.timeout.connect(self._find_again)
@@ -80,6 +78,15 @@ class ParticlesPanel(Panel):
             self.border.toggled,
         ):
             changed.connect(self._settings_changed)
+
+    def _build_elsewhere(self) -> None:
+        self.elsewhere = QComboBox()
+        self.elsewhere.setAccessibleName("Labels layer to use as particles")
+        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
+        self.elsewhere.activated.connect(self._use_layer)
+        self.body.addWidget(self.elsewhere)
+        self.count = note()
+        self.body.addWidget(self.count)
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
@@ -117,6 +124,7 @@ class ParticlesPanel(Panel):
             self.count.setText(f"<b>{state.particle_ids.size}</b> particles")
 
     def _settings_changed(self, *_: object) -> None:
+        self.workbench.remember("segmentation", self.settings())
         state = self.session.active
         if state is not None and state.recipe is not None:
             self.again.start()
