@@ -185,7 +185,10 @@ def test_boxes_legend_and_buttons_have_room_beside_each_other(plot, owner, width
 
 def hover(plot, qtbot, particle, words):
     """Move to a point; return the tooltip when it says so. pyqtgraph looks every 10 ms."""
+    QToolTip.hideText()
     qtbot.mouseMove(plot.viewport(), pos=QPoint(2, 2))
+    # The tooltip of another plot goes with that plot.
+    qtbot.waitUntil(lambda: not QToolTip.isVisible(), timeout=2000)
     QTest.qWait(20)
     qtbot.mouseMove(plot.viewport(), pos=plot.point_position(particle))
     qtbot.waitUntil(lambda: words in QToolTip.text(), timeout=2000)
