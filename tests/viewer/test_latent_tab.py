@@ -100,12 +100,13 @@ def test_the_mouse_in_the_plot_selects_in_the_session(hands, tab):
     assert hands.session.selection.focus == Place(key, ids[9])
 
     QTest.mouseClick(tab.findChild(QPushButton, "lasso"), LEFT)
-    middle = viewport.width() // 2
-    rect = viewport.rect().adjusted(45, 5, middle - viewport.width(), -45)  # the left half
-    corners = [rect.topLeft(), rect.topRight(), rect.bottomRight(), rect.bottomLeft()]
-    drag(viewport, [*corners, corners[0]])
+    places = [place_of(tab, key, particle) for particle in ids[::2]]  # class 1
+    left, right = min(p.x() for p in places) - 6, max(p.x() for p in places) + 6
+    top, bottom = min(p.y() for p in places) - 6, max(p.y() for p in places) + 6
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    drag(viewport, [QPoint(*corner) for corner in corners])
     hands.settle()
-    assert sorted(p.particle for p in hands.session.selection) == ids[::2]  # class 1 is there
+    assert sorted(p.particle for p in hands.session.selection) == ids[::2]
 
     hands.click_particle(ids[1])
     assert tab.plot.selected() == tab.point_of(Place(key, ids[1]))
