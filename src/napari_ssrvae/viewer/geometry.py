@@ -47,7 +47,8 @@ class ParticleIndex:
         if (box := self.box(particle)) is None:
             return None
         corner = np.array([[box[0].start], [box[1].start]])
-        return np.stack(np.nonzero(self.labels[box] == particle)) + corner
+        pixels: NDArray[np.intp] = np.stack(np.nonzero(self.labels[box] == particle)) + corner
+        return pixels
 
     def inside(self, path: NDArray[np.float64]) -> list[int]:
         """Return the particles whose middle lies in a polygon, (m, 2) in pixels (y, x)."""
@@ -139,4 +140,5 @@ def rims(labels: NDArray[np.int32], ids: ArrayLike, width: int) -> NDArray[np.ui
         smaller[:, 1:] &= inner[:, :-1]
         smaller[:, :-1] &= inner[:, 1:]
         inner = smaller
-    return chosen & ~inner & 1
+    rim: NDArray[np.uint8] = chosen ^ inner  # the inside is part of what is chosen
+    return rim
