@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.layers import LayerMirror
+from napari_ssrvae.viewer.placement import obstacle
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -85,6 +86,7 @@ class Picker(QObject):
     next_wanted = Signal()
     accept_wanted = Signal()
     help_wanted = Signal()
+    elsewhere = Signal(int)  # key of another micrograph, which undo or redo has changed
 
     def __init__(
         self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
@@ -100,6 +102,7 @@ class Picker(QObject):
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_drag_callbacks.append(self._on_press)
         viewer.layers.selection.events.active.connect(self._bind_active)
+        session.active_changed.connect(self._look_again)
         for keys, handler in self._keys.items():
             viewer.bind_key(keys, handler, overwrite=True)
         self._bind_active()
@@ -179,19 +182,37 @@ class Picker(QObject):
         self.help_wanted.emit()
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Take the last step back, and look at where it was."""
         self.mirror.flush()
-        self.session.history.undo()
+        self._looking(self.session.history.undo)
 
     def redo(self) -> None:
-        """Do the last undone step again."""
-        self.session.history.redo()
+        """Do the last undone step again, and look at where it was."""
+        self._looking(self.session.history.redo)
+
+    def _looking(self, act: Callable[[], Any]) -> None:
+        """Do something, and go to the micrograph that it changed if that is another one."""
+        changed: set[int] = set()
+
+        def remember(key: int, *_: object) -> None:
+            changed.add(key)
+
+        signals = (self.session.hand_labels_changed, self.session.particles_changed)
+        for signal in signals:
+            signal.connect(remember)
+        try:
+            act()
+        finally:
+            for signal in signals:
+                signal.disconnect(remember)
+        if len(changed) == 1 and self.session.active_key not in changed:
+            self.elsewhere.emit(changed.pop())
 
     # -- mouse -----------------------------------------------------------------------------
     def _particle_at(self, position: Any) -> int:
         key = self.session.active_key
         index = self.mirror.index(key)
-        if index is None or key is None:
+        if index is None or key is None or obstacle(self.viewer.dims) is not None:
             return 0
         return index.at(*self._in_image(position))
 
@@ -203,6 +224,11 @@ class Picker(QObject):
 
     def _on_move(self, _: Any, event: Any) -> None:
         self._hover(self._particle_at(event.position))
+
+    def _look_again(self) -> None:
+        """Mean what lies under the mouse now that another micrograph, or slice, is there."""
+        self._hover(0)
+        self._hover(self._particle_at(self.viewer.cursor.position))
 
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
@@ -290,4 +316,5 @@ class Picker(QObject):
             if ours in callbacks:
                 callbacks.remove(ours)
         self.viewer.layers.selection.events.active.disconnect(self._bind_active)
+        self.session.active_changed.disconnect(self._look_again)
         self._keys.clear()

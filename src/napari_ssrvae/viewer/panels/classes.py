@@ -51,6 +51,8 @@ class ClassesPanel(Panel):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._offer)
         self.body.addWidget(self.table)
+        self.span = note()
+        self.body.addWidget(self.span)
         row = QHBoxLayout()
         self.add = self._button("Add", "Add a class", self.workbench.add_class)
         self.remove = self._button(
@@ -111,12 +113,22 @@ class ClassesPanel(Panel):
         rows = min(len(self.session.classes), 8)
         height = self.table.verticalHeader().defaultSectionSize() * rows
         self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 4)
+        self._show_span()
         self._show_hovered(self.workbench.picker.under_mouse)
         history = self.session.history
         self.undo.setEnabled(history.undo_name is not None)
         self.undo.setToolTip(f"Undo: {history.undo_name or 'nothing to undo'} (Ctrl+Z)")
         self.redo.setEnabled(history.redo_name is not None)
         self.redo.setToolTip(f"Redo: {history.redo_name or 'nothing to redo'} (Ctrl+Shift+Z)")
+
+    def _show_span(self) -> None:
+        """Say that the counts are over all micrographs, where there is more than one."""
+        keys = [k for k, s in self.session.micrographs.items() if s.particle_ids.size]
+        self.span.setVisible(len(keys) > 1)
+        active = self.session.active
+        here = len(active.hand_labels) if active is not None else 0
+        where = self.workbench.stacks.counted(keys)
+        self.span.setText(f"Counted over {where}; {here} by hand in this one.")
 
     def _put(self, row: int, column: int, item: QTableWidgetItem, *, editable: bool) -> None:
         if not editable:
