@@ -87,6 +87,9 @@ def test_the_slice_on_the_screen_is_the_micrograph(series: Any, frames: np.ndarr
     assert hands.session.active_key == found
     np.testing.assert_array_equal(layers_of(hands).particles.data, hands.session.active.labels)
     np.testing.assert_allclose(layers_of(hands).particles.translate, (10, 20))
+    # A library that names a slice finds it in the open stack.
+    named = hands.workbench.stacks.named("series [4]", (200, 260))
+    assert hands.session.micrographs[named].micrograph.name == "series [4]"
 
 
 def test_labels_belong_to_their_slice_and_undo_goes_there(series: Any) -> None:
@@ -109,11 +112,14 @@ def test_labels_belong_to_their_slice_and_undo_goes_there(series: Any) -> None:
     assert hands.session.hand_counts() == {1: 1, 2: 2}
     assert "Counted over 2 slices; 1 by hand" in hands.panel("Classes").span.text()
     # The last label was made in slice 3: undo takes that one back, and shows where.
+    hands.viewer.scene.camera.zoom *= 2
+    zoom = hands.viewer.scene.camera.zoom
     hands.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert hands.viewer.dims.current_step[0] == 3
     assert hands.session.active.micrograph.name == "series [3]"
     assert hands.session.active.hand_labels == {large: 2}
     assert hands.session.hand_counts() == {1: 1, 2: 1}
+    assert hands.viewer.scene.camera.zoom == zoom
 
 
 def test_a_key_means_the_particle_that_came_under_the_mouse(series: Any) -> None:

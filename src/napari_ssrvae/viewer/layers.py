@@ -52,7 +52,7 @@ class LayerGroup:
     @property
     def is_stack(self) -> bool:
         """Whether other slices may come into these layers."""
-        return self.image.ndim > 2
+        return bool(self.image.ndim > 2)
 
     def ours(self) -> list[Layer]:
         """Return the layers that we made."""
@@ -295,12 +295,13 @@ class LayerMirror(QObject):
 
     def _on_active(self) -> None:
         """Show the active micrograph's layers and hide the others', which lie at the same place."""
-        active = self.groups.get(self.session.active_key or -1)
-        stepped = active is not None and active.shown != self.session.active_key
-        if active is not None and stepped:
-            self._show_slice(active, self.session.active_key)
-        # From slice to slice, a layer that the person has hidden stays hidden.
-        if not (active is not None and stepped and active.image.visible):
+        key = self.session.active_key
+        active = None if key is None else self.groups.get(key)
+        stepped = False
+        if active is not None and key is not None and active.shown != key:
+            stepped = bool(active.image.visible)
+            self._show_slice(active, key)
+        if not stepped:  # from slice to slice, a layer that the person has hidden stays hidden
             for group in self.all_groups():
                 for layer in (group.image, *group.ours()):
                     if layer in self.viewer.layers:

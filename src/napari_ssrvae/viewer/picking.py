@@ -125,8 +125,12 @@ class Picker(QObject):
 
         Until the mouse moves to a particle: the camera has moved under it, or it is elsewhere.
         """
-        self._hover(0)
+        self.forget_mouse()
         self._meant = self.session.selection
+
+    def forget_mouse(self) -> None:
+        """Mean no particle under the mouse until it moves: the camera has moved under it."""
+        self._hover(0)
 
     def press(self, shortcut: Shortcut) -> None:
         """Do what a key is for."""

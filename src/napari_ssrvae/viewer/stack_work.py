@@ -141,6 +141,11 @@ class StackWork(QObject):
         states = self.stacks.states(stack).values()
         particles = sum(state.particle_ids.size for state in states)
         text = f"{stack.reader.name} has {particles:,} particles now"
+        if not particles:
+            text = (
+                f"No particles were found in {stack.reader.name}: try another method, polarity or "
+                "a smaller minimum size"
+            )
         if done < wanted:
             text += f"; stopped after {done} of {wanted} slices"
         self.workbench.message.emit(f"{text}.", False)

@@ -53,7 +53,7 @@ class Stack:
 
 def is_stack(layer: Image) -> bool:
     """Say whether an image layer holds more than one image."""
-    return layer.ndim > 2 and sum(n > 1 for n in layer.data.shape[: layer.ndim]) > 2
+    return bool(layer.ndim > 2 and sum(n > 1 for n in layer.data.shape[: layer.ndim]) > 2)
 
 
 class Stacks(QObject):

@@ -114,10 +114,15 @@ class Workbench(QObject):
 
     def activate(self, key: int) -> None:
         """Work on a micrograph, with its layers brought back if they were deleted."""
+        image, before = self.mirror.groups[key].image, self.session.active_key
+        other_slice = before in self.stacks.alike(key) and before != key
+        stays = other_slice and image in self.viewer.layers
         self.adoption.show_again(key)
         self.session.activate(key)
         self.stacks.go_to(key)
-        self.adoption.look_at(self.mirror.groups[key].image)
+        if not stays:  # from slice to slice, the person keeps looking at the same place
+            self.adoption.look_at(image)
+            self.picker.forget_mouse()
 
     def set_pixel_size(self, value: float | None) -> None:
         """Correct the pixel size (nm) of the active micrograph, or of its whole stack."""
