@@ -7,7 +7,7 @@ hand their results back to a slot on the main thread.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -123,17 +123,34 @@ class Session:
             self.active_key = key
             self.active_changed.emit()
 
-    def set_pixel_size(self, key: int, pixel_size: float | None) -> None:
-        """Correct the pixel size (nm) of a micrograph."""
+    def set_pixel_size(
+        self,
+        key: int,
+        pixel_size: float | None,
+        *,
+        alike: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
+        """Correct the pixel size (nm) of a micrograph, and of all that have the same by nature.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph.
+        pixel_size : float or None
+            nm per pixel.
+        alike : callable
+            Gives the keys of the other slices of its stack, as they are when it is asked.
+        """
         state = self.micrographs[key]
         if pixel_size is not None and not (np.isfinite(pixel_size) and pixel_size > 0):
             raise InputError(f"A pixel size of {pixel_size} nm is not possible: give one above 0.")
         before = state.micrograph.pixel_size
 
         def put(value: float | None) -> None:
-            if (state := self.micrographs.get(key)) is not None:
+            for one in {key, *alike()} & self.micrographs.keys():
+                state = self.micrographs[one]
                 state.micrograph = replace(state.micrograph, pixel_size=value)
-                self.micrographs_changed.emit()
+            self.micrographs_changed.emit()
 
         if before != pixel_size:
             self.history.do(Step("pixel size", lambda: put(pixel_size), lambda: put(before)))

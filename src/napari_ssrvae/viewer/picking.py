@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.layers import LayerMirror
+from napari_ssrvae.viewer.placement import obstacle
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -92,6 +93,7 @@ class Picker(QObject):
     next_wanted = Signal()
     accept_wanted = Signal()
     help_wanted = Signal()
+    elsewhere = Signal(int)  # key of another micrograph, which undo or redo has changed
 
     def __init__(
         self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
@@ -107,6 +109,7 @@ class Picker(QObject):
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_drag_callbacks.append(self._on_press)
         viewer.layers.selection.events.active.connect(self._bind_active)
+        session.active_changed.connect(self._look_again)
         for keys, handler in self._keys.items():
             viewer.bind_key(keys, handler, overwrite=True)
         self._bind_active()
@@ -129,8 +132,12 @@ class Picker(QObject):
 
         Until the mouse moves to a particle: the camera has moved under it, or it is elsewhere.
         """
-        self._hover(0)
+        self.forget_mouse()
         self._meant = self.session.selection
+
+    def forget_mouse(self) -> None:
+        """Mean no particle under the mouse until it moves: the camera has moved under it."""
+        self._hover(0)
 
     def press(self, shortcut: Shortcut) -> None:
         """Do what a key is for."""
@@ -193,21 +200,38 @@ class Picker(QObject):
         self.help_wanted.emit()
 
     def undo(self, steps: int = 1) -> None:
-        """Take the last step, or several, back."""
+        """Take the last step, or several, back, and look at where it was."""
         self.mirror.flush()
-        for _ in range(steps):
-            self.session.history.undo()
+        self._looking(self.session.history.undo, steps)
 
     def redo(self, steps: int = 1) -> None:
-        """Do the last undone step, or several, again."""
-        for _ in range(steps):
-            self.session.history.redo()
+        """Do the last undone step, or several, again, and look at where it was."""
+        self._looking(self.session.history.redo, steps)
+
+    def _looking(self, act: Callable[[], Any], times: int) -> None:
+        """Do something, and go to the micrograph that it changed if that is another one."""
+        changed: set[int] = set()
+
+        def remember(key: int, *_: object) -> None:
+            changed.add(key)
+
+        signals = (self.session.hand_labels_changed, self.session.particles_changed)
+        for signal in signals:
+            signal.connect(remember)
+        try:
+            for _ in range(times):
+                act()
+        finally:
+            for signal in signals:
+                signal.disconnect(remember)
+        if len(changed) == 1 and self.session.active_key not in changed:
+            self.elsewhere.emit(changed.pop())
 
     # -- mouse -----------------------------------------------------------------------------
     def _particle_at(self, position: Any) -> int:
         key = self.session.active_key
         index = self.mirror.index(key)
-        if index is None or key is None:
+        if index is None or key is None or obstacle(self.viewer.dims) is not None:
             return 0
         return index.at(*self._in_image(position))
 
@@ -219,6 +243,11 @@ class Picker(QObject):
 
     def _on_move(self, _: Any, event: Any) -> None:
         self._hover(self._particle_at(event.position))
+
+    def _look_again(self) -> None:
+        """Mean what lies under the mouse now that another micrograph, or slice, is there."""
+        self._hover(0)
+        self._hover(self._particle_at(self.viewer.cursor.position))
 
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
@@ -305,4 +334,5 @@ class Picker(QObject):
             if ours in callbacks:
                 callbacks.remove(ours)
         self.viewer.layers.selection.events.active.disconnect(self._bind_active)
+        self.session.active_changed.disconnect(self._look_again)
         self._keys.clear()

@@ -43,6 +43,8 @@ class ClassesPanel(Panel):
         self.table.editing_ended.connect(self.refresh)
         self._bind_keys()
         self.body.addWidget(self.table)
+        self.span = note()
+        self.body.addWidget(self.span)
         row = QHBoxLayout()
         self.add = self._button("Add", "Add a class", self.workbench.add_class)
         self.remove = self._button(
@@ -98,6 +100,7 @@ class ClassesPanel(Panel):
                 self._show_class(row, c, str(hand[c.id]), str(model[c.id]) if model else "–")
             self.table.blockSignals(False)
             self.table.fit()
+        self._show_span()
         self._show_hovered(self.workbench.picker.under_mouse)
         self.undo.show_names(self.session.history.undo_names)
         self.redo.show_names(self.session.history.redo_names)
@@ -142,6 +145,15 @@ class ClassesPanel(Panel):
             binding = QShortcut(keys, self.table)
             binding.setContext(Qt.ShortcutContext.WidgetShortcut)
             binding.activated.connect(partial(self.workbench.picker.press, shortcut))
+
+    def _show_span(self) -> None:
+        """Say that the counts are over all micrographs, where there is more than one."""
+        keys = [k for k, s in self.session.micrographs.items() if s.particle_ids.size]
+        self.span.setVisible(len(keys) > 1)
+        active = self.session.active
+        here = len(active.hand_labels) if active is not None else 0
+        where = self.workbench.stacks.counted(keys)
+        self.span.setText(f"Counted over {where}; {here} by hand in this one.")
 
     def _class_at(self, row: int) -> int:
         return self.session.classes[row].id

@@ -72,7 +72,8 @@ class ExportPanel(Panel):
         if state is None:
             return
         beside = state.micrograph.path.parent if state.micrograph.path else Path.home()
-        stem = Path(state.micrograph.name).stem
+        stack = self.workbench.stacks.of(self.session.active_key)
+        stem = Path(state.micrograph.name if stack is None else stack.reader.name).stem
         names = {
             "library": f"{stem} library",
             "csv": f"{stem} particles.csv",

@@ -32,6 +32,13 @@ class ResultPanel(Panel):
         self.classify.setToolTip("Classify the particles of this micrograph with the trained model")
         self.classify.clicked.connect(self.workbench.classify_active)
         self.body.addWidget(self.classify)
+        self.classify_all = QPushButton()
+        self.classify_all.setToolTip(
+            "Classify the particles of every micrograph and slice that the trained model has not "
+            "classified yet"
+        )
+        self.classify_all.clicked.connect(self.workbench.classify_all)
+        self.body.addWidget(self.classify_all)
         self.summary = note()
         self.body.addWidget(self.summary)
 
@@ -46,7 +53,16 @@ class ResultPanel(Panel):
         state = self.session.active
         todo = state is not None and state.particle_ids.size > 0 and state.predictions is None
         self.classify.setVisible(bool(todo and self.session.workflow is not None))
-        self.classify.setEnabled(not self.workbench.jobs.running("classify"))
+        waiting = [
+            key
+            for key, s in self.session.micrographs.items()
+            if s.particle_ids.size and s.predictions is None
+        ]
+        self.classify_all.setVisible(len(waiting) > 1 and self.session.workflow is not None)
+        where = self.workbench.stacks.counted(waiting)
+        self.classify_all.setText(f"Classify all {where} that wait")
+        for button in (self.classify, self.classify_all):
+            button.setEnabled(not self.workbench.jobs.running("classify"))
         if state is None or state.predictions is None or not len(state.predictions):
             self.summary.setText("")
             return
