@@ -25,6 +25,7 @@ from napari_ssrvae.viewer.picking import Picker
 from napari_ssrvae.viewer.restoring import restore_library
 from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.suggesting import Suggesting
+from napari_ssrvae.viewer.testing import Testing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -74,6 +75,7 @@ class Workbench(QObject):
         self.adoption = Adoption(viewer, session, self.mirror, self)
         self.catalogue = ParticleCatalogue(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
+        self.testing = Testing(self)
         self.picker.set_armed(True)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
@@ -459,6 +461,7 @@ class Workbench(QObject):
         self.catalogue.shutdown()
         self.suggesting.shutdown()
         self.retraining.shutdown()
+        self.testing.shutdown()
         self.picker.shutdown()
         self.adoption.shutdown()
         self.mirror.shutdown()
