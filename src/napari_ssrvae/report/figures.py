@@ -231,7 +231,7 @@ def curve_figure(history: pd.DataFrame) -> Figure:
 def reliability_figure(calibration: Calibration) -> Figure:
     """Draw how often answers were right against how sure the model was of them.
 
-    One point for each bin of confidence, as large as it holds answers, with its 95 % interval; on
+    One point for each bin of confidence, with the number of its answers and its 95 % interval; on
     the diagonal, the probabilities mean what they say.
     """
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
@@ -250,6 +250,10 @@ def reliability_figure(calibration: Calibration) -> Figure:
         linewidths=0.8,
         zorder=3,
     )
+    for x, y, n in zip(bins["confidence"], bins["accuracy"], bins["n"], strict=True):
+        axes.annotate(
+            str(n), (x, y), (-9, 0), textcoords="offset points", ha="right", va="center", size=8
+        )
     axes.set_xlim(0, 1.03)
     axes.set_ylim(-0.03, 1.03)
     axes.set_aspect("equal")

@@ -72,8 +72,8 @@ class Retraining(QObject):
             self._pause.start()
 
     def _go_on(self) -> None:
-        if self.workbench.jobs.running("train"):
-            self._pause.start()
+        if self.workbench.jobs.running("train") or self.workbench.testing.running:
+            self._pause.start()  # one training after the other
         elif self.session.workflow is not None and self.obstacle() is None:
             self.workbench.train(resume=True)
 

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
+    from napari_ssrvae.imaging.particles import Particles
+    from napari_ssrvae.learning.evaluation import QualityProgress
     from napari_ssrvae.library.classes import ParticleClass
+    from napari_ssrvae.library.label_test import LabelTest
     from napari_ssrvae.library.particle_library import ParticleLibrary
     from napari_ssrvae.library.predictions import Predictions
     from napari_ssrvae.library.suggestions import Suggestion
     from napari_ssrvae.library.workflow import Workflow
+    from napari_ssrvae.report.sheets import Sheet
 
 
 # Images drawn of each class.
@@ -182,19 +186,9 @@ def train(
     from the model of `before`, if given, with patches as that one knows them.
     """
     yield None
-    from napari_ssrvae.imaging import PatchSettings
-    from napari_ssrvae.library.workflow import extract_alike, iter_train_workflow
+    from napari_ssrvae.library.workflow import iter_train_workflow
 
-    # The first micrograph sets the scale; the others are cut out with the same field of view.
-    first = micrographs[0]
-    pixel_size = first.micrograph.pixel_size if before is None else before.pixel_size
-    patches = PatchSettings(patch_size) if before is None else before.patches
-    particles = []
-    for m in micrographs:
-        part = extract_alike(m.micrograph, m.labels, patches, pixel_size)
-        patches = PatchSettings(patches.size, patches.scale or part.scale)
-        particles.append(part)
-        yield None
+    particles = yield from _cut_for_training(micrographs, patch_size, before)
     training = iter_train_workflow(
         particles,
         [m.hand_labels for m in micrographs],
@@ -209,6 +203,58 @@ def train(
         predictions = yield from classify(workflow, micrographs)
         images = class_images(workflow, list(predictions.values()))
     return Trained(workflow, predictions, images)
+
+
+def hold_labels_back(
+    micrographs: Sequence[FrozenMicrograph],
+    patch_size: int,
+    max_seconds: float | None,
+    workflow: Workflow | None = None,
+) -> Generator[QualityProgress | None, None, LabelTest]:
+    """Train without some labels and ask for them, in turn; yields one `QualityProgress` an epoch.
+
+    With the settings of the workflow's model, if given, and patches as that one knows them.
+    """
+    yield None
+    from napari_ssrvae.library.label_test import iter_label_test
+
+    particles = yield from _cut_for_training(micrographs, patch_size, workflow)
+    keys = [m.key for m in micrographs]
+    with beside_a_window():
+        return (
+            yield from iter_label_test(
+                dict(zip(keys, particles, strict=True)),
+                {m.key: m.hand_labels for m in micrographs},
+                model=None if workflow is None else workflow.model,
+                max_seconds=max_seconds,
+            )
+        )
+
+
+def _cut_for_training(
+    micrographs: Sequence[FrozenMicrograph], patch_size: int, before: Workflow | None
+) -> Generator[None, None, list[Particles]]:
+    """Cut the particles of all micrographs out at one scale: the model's, or the first one's."""
+    from napari_ssrvae.imaging import PatchSettings
+    from napari_ssrvae.library.workflow import extract_alike
+
+    pixel_size = micrographs[0].micrograph.pixel_size if before is None else before.pixel_size
+    patches = PatchSettings(patch_size) if before is None else before.patches
+    particles = []
+    for m in micrographs:
+        part = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        patches = PatchSettings(patches.size, patches.scale or part.scale)
+        particles.append(part)
+        yield None
+    return particles
+
+
+def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
+    """Write a page of the report as a picture or a table."""
+    yield
+    from napari_ssrvae.report.sheets import save_sheet
+
+    return save_sheet(sheet, path)
 
 
 def cut_out(

@@ -27,6 +27,7 @@ from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.stack_work import StackWork
 from napari_ssrvae.viewer.stacks import Stacks
 from napari_ssrvae.viewer.suggesting import Suggesting
+from napari_ssrvae.viewer.testing import Testing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -85,6 +86,7 @@ class Workbench(QObject):
         self.picker.hovered.connect(self._on_hovered)
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
+        self.testing = Testing(self)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -520,6 +522,7 @@ class Workbench(QObject):
         self.suggesting.shutdown()
         self.retraining.shutdown()
         self.stack_work.shutdown()
+        self.testing.shutdown()
         self.picker.shutdown()
         self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.adoption.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -23,13 +24,22 @@ class TrainingCurve(ThemedWidget):
     ----------
     accuracy_name : str
         What the second curve shows ("accuracy", "confidence").
+    grows : bool
+        True for a plot that takes the height there is, with its epochs below; False for a low one
+        in a column of controls.
     parent : QWidget, optional
         The parent widget.
     """
 
     EMPTY_TEXT = "Train to see the loss fall and the accuracy rise"
 
-    def __init__(self, *, accuracy_name: str = "accuracy", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        accuracy_name: str = "accuracy",
+        grows: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._accuracy_name = accuracy_name
         self._epochs: list[float] = []
@@ -41,7 +51,8 @@ class TrainingCurve(ThemedWidget):
         self._text.setWordWrap(True)
         self._plot = pg.PlotWidget(parent=self)
         adopt_menu(self._plot)
-        self._plot.setFixedHeight(PLOT_HEIGHT)
+        if not grows:
+            self._plot.setFixedHeight(PLOT_HEIGHT)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setToolTip(
             "Left axis: the loss, which falls while the model learns.\n"
@@ -57,8 +68,12 @@ class TrainingCurve(ThemedWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self._text)
-        layout.addWidget(self._plot)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        layout.addWidget(self._plot, 1)
+        height = QSizePolicy.Policy.Expanding if grows else QSizePolicy.Policy.Fixed
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, height)
+        if grows:
+            self._plot.getPlotItem().showAxis("bottom")
+            self._plot.getPlotItem().setLabel("bottom", "epoch")
         self._follow_theme()
         self.clear()
 
@@ -74,9 +89,25 @@ class TrainingCurve(ThemedWidget):
         accuracy : float, optional
             0 to 1; None (no classes) leaves a gap.
         """
+        self._remember(epoch, loss, accuracy)
+        self._show_all()
+
+    def set_values(
+        self, epochs: Sequence[int], losses: Sequence[float], accuracies: Sequence[float]
+    ) -> None:
+        """Show a whole training; parameters as in `append`, one of each an epoch."""
+        self.clear()
+        for epoch, loss, accuracy in zip(epochs, losses, accuracies, strict=True):
+            self._remember(epoch, loss, accuracy)
+        if self._epochs:
+            self._show_all()
+
+    def _remember(self, epoch: int, loss: float, accuracy: float | None) -> None:
         self._epochs.append(float(epoch))
         self._losses.append(float(loss) if math.isfinite(loss) else math.nan)
         self._accuracies.append(math.nan if accuracy is None else float(accuracy))
+
+    def _show_all(self) -> None:
         self._draw()
         self._text.setText(self._latest())
         self._plot.show()
@@ -140,7 +171,7 @@ class TrainingCurve(ThemedWidget):
 
     def _apply_theme(self, theme: Theme) -> None:
         self._plot.setBackground(theme.background)
-        for name in ("left", "right"):
+        for name in ("left", "right", "bottom"):
             axis = self._plot.getPlotItem().getAxis(name)
             axis.setPen(theme.faint)
             axis.setTextPen(theme.muted)

@@ -1,0 +1,372 @@
+"""The report: sizes by class, how far to trust the classes, and the last training."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QFileDialog
+
+from napari_ssrvae.library.selection import Place, Selection
+from napari_ssrvae.library.statistics import (
+    Histogram,
+    class_histogram,
+    class_statistics,
+    classes_to_count,
+    plus_minus,
+    rounded,
+    unit_note,
+)
+from napari_ssrvae.viewer import steps
+from napari_ssrvae.viewer.tabs.base import Tab
+from napari_ssrvae.viewer.views.color import NO_CLASS
+from napari_ssrvae.viewer.views.report import (
+    CALIBRATION,
+    CONFUSION,
+    DISAGREEMENTS,
+    QUALITY,
+    SIZES,
+    TESTED,
+    TRAINING,
+    ReportView,
+)
+from napari_ssrvae.viewer.views.report_disagreements import DisagreementRow
+from napari_ssrvae.viewer.views.report_quality import NamedClass
+from napari_ssrvae.viewer.views.report_sizes import SizeRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_ssrvae.learning.quality import QualityReport
+    from napari_ssrvae.library.catalogue import Catalogue
+    from napari_ssrvae.library.label_test import Disagreement
+    from napari_ssrvae.report.sheets import Sheet
+
+NEVER_ON_TRAINING = (
+    "All of this is measured on labels that the models had not seen, never on those that they "
+    "were trained on."
+)
+FILTERS = {".png": "Picture", ".svg": "Picture, text stays text", ".csv": "Table"}
+_UNIT = re.compile(r"^(.*) \((.*)\)$")
+
+
+class ReportTab(Tab):
+    """What can be said of the particles of the screen, and how far it can be trusted."""
+
+    title = "Report"
+    tip = "Sizes by class, a test of the classes on labels held back, and the last training"
+
+    def build(self) -> None:
+        """Make the view and connect it with the test."""
+        self.testing = self.workbench.testing
+        self.view = ReportView()
+        self.body.addWidget(self.view)
+        self._measure = "diameter"
+        self._statistics: pd.DataFrame | None = None
+        self._histogram: Histogram | None = None
+        self._trained: object = None  # the model whose curve is drawn
+        view = self.view
+        view.page_changed.connect(self._on_page)
+        view.save_clicked.connect(self._ask_where)
+        view.sizes.measure_changed.connect(self._on_measure)
+        view.sizes.hidden_changed.connect(self._on_page)
+        view.bar.test_clicked.connect(self.testing.start)
+        view.bar.stop_clicked.connect(self.testing.stop)
+        view.confusion.cell_chosen.connect(self._on_cell)
+        view.disagreements.chosen.connect(self._on_disagreement)
+        view.disagreements.taken.connect(self._on_taken)
+        self.testing.changed.connect(self.show_later)
+        self.testing.progressed.connect(self._show_progress)
+        self.workbench.training_started.connect(view.training.clear)
+        self.workbench.epoch.connect(self._on_epoch)
+
+    # -- drawing ---------------------------------------------------------------------------
+    def refresh(self) -> None:
+        """Draw the page that is seen."""
+        self._show_test()
+        page = self.view.page
+        if page == SIZES:
+            self._show_sizes(self.catalogue.current())
+        elif page == TRAINING:
+            self._show_training()
+        elif self.testing.result is not None:
+            report = self.testing.result.report
+            if page == QUALITY:
+                self._show_quality(report)
+            elif page == CONFUSION:
+                self.view.confusion.show_matrix(self._named(report), report.confusion)
+            elif page == CALIBRATION:
+                self._show_calibration(report)
+            elif page == DISAGREEMENTS:
+                self._show_disagreements(self.catalogue.current())
+        self.view.set_savable(bool(self.sheets(page)))
+
+    def show_selection(self) -> None:
+        """Mark the row of the particle in focus."""
+        if self.view.page == DISAGREEMENTS:
+            focus = self.session.selection.focus if self.session.selection else None
+            self.view.disagreements.mark(focus)
+
+    def _on_page(self, *_: object) -> None:
+        self.refresh()
+        self.show_selection()
+
+    def _show_sizes(self, catalogue: Catalogue) -> None:
+        page = self.view.sizes
+        measure = self._chosen_measure(catalogue)
+        page.set_measures(list(catalogue.columns), measure)
+        self.catalogue.want_pictures()  # that is when they are measured
+        self._statistics = self._histogram = None
+        if not (catalogue.shown > 0).any():
+            page.clear()
+            return
+        values = catalogue.columns[measure]
+        counted = classes_to_count(self.session.classes, page.hidden)
+        ids = [c.id for c in counted]
+        if not np.isfinite(values).any():
+            page.clear("Measuring the particles…")
+            return
+        self._statistics = class_statistics(values, catalogue.shown, ids)
+        self._histogram = class_histogram(values, catalogue.shown, ids)
+        unit = f" {found[2]}" if (found := _UNIT.match(measure)) else ""
+        numbers = {
+            row["class"]: _size_texts(row, unit) for row in self._statistics.to_dict("records")
+        }
+        rows = [SizeRow(c.id, c.name, c.color, numbers.get(c.id, ())) for c in self.session.classes]
+        note = self._sizes_note(catalogue, values, unit.strip())
+        page.show_sizes(rows, self._histogram.edges, self._histogram.counts, note=note)
+
+    def _chosen_measure(self, catalogue: Catalogue) -> str:
+        """Return the column that is called as the one last chosen, whatever its unit is now."""
+        names = {_UNIT.sub(r"\1", name): name for name in catalogue.columns}
+        return names.get(self._measure, next(iter(names.values())))
+
+    def _sizes_note(self, catalogue: Catalogue, values: Any, unit: str) -> str:
+        states = [s for s in self.session.micrographs.values() if s.particle_ids.size]
+        parts = []
+        if unit.startswith("px"):
+            parts.append(unit_note([(s.micrograph.name, s.micrograph.pixel_size) for s in states]))
+        if left_out := int((catalogue.shown == 0).sum()):
+            parts.append(f"{left_out:,} particles without a class are left out.")
+        if missing := int((~np.isfinite(values) & (catalogue.shown > 0)).sum()):
+            parts.append(f"{missing:,} are not measured.")
+        return " ".join(part for part in parts if part)
+
+    def _show_quality(self, report: QualityReport) -> None:
+        sentences = report.sentences(self._names())
+        named = self._named(report)
+        rows = [
+            (called, _quality_texts(row))
+            for called, row in zip(named, report.per_class.to_dict("records"), strict=True)
+        ]
+        self.view.quality.show_quality([*sentences, NEVER_ON_TRAINING], rows)
+
+    def _show_calibration(self, report: QualityReport) -> None:
+        bins = report.calibration.bins
+        self.view.calibration.show_bins(
+            bins["confidence"].to_numpy(),
+            bins["accuracy"].to_numpy(),
+            bins["accuracy_low"].to_numpy(),
+            bins["accuracy_high"].to_numpy(),
+            bins["n"].tolist(),
+            words=report.calibration.in_words(),
+        )
+
+    def _show_disagreements(self, catalogue: Catalogue) -> None:
+        found = self.testing.open_disagreements()
+        self.catalogue.want_pictures()
+        at = [catalogue.row(one.place) for one in found]
+        self.view.disagreements.set_rows(
+            [self._disagreement(one) for one in found],
+            self.catalogue.patches([row for row in at if row is not None]),
+        )
+
+    def _disagreement(self, one: Disagreement) -> DisagreementRow:
+        names, colors = self._names(), {c.id: c.color for c in self.session.classes}
+        return DisagreementRow(
+            one.place,
+            str(one.place.particle),
+            names.get(one.label, f"class {one.label}"),
+            colors.get(one.label, NO_CLASS),
+            names.get(one.predicted, f"class {one.predicted}"),
+            colors.get(one.predicted, NO_CLASS),
+            f"{one.probability:.0%}",
+            self.session.micrographs[one.place.key].micrograph.name,
+        )
+
+    def _show_training(self) -> None:
+        workflow = self.session.workflow
+        if self.workbench.jobs.running("train") or workflow is self._trained:
+            return
+        self._trained = workflow
+        if workflow is None:
+            self.view.training.clear()
+            return
+        history = workflow.model.history_
+        columns = ("epoch", "classification_loss", "labelled_accuracy")
+        self.view.training.set_values(*(history[c].tolist() for c in columns))
+
+    def _on_epoch(self, state: Any) -> None:
+        self._trained = None  # the curve is of a training that goes on
+        self.view.training.append(state.epoch, state.classification_loss, state.labelled_accuracy)
+
+    # -- the test --------------------------------------------------------------------------
+    def _show_test(self) -> None:
+        testing, result = self.testing, self.testing.result
+        missing = testing.missing()
+        self.view.set_tested(
+            result is not None,
+            message=missing
+            or "Test on held-back labels to see how far the classes can be trusted: confusions, "
+            "labels that may be slips, and whether the probabilities can be believed.",
+            disagreements=len(testing.open_disagreements()),
+        )
+        if testing.running:
+            self._show_progress()
+            return
+        outdated = testing.outdated()
+        note = outdated or missing
+        if result is not None and not note:
+            trainings = f"{result.report.folds} trainings"
+            note = f"Measured with {result.n_labels} labels, held back in turn from {trainings}."
+        self.view.bar.show_idle(
+            note if result is not None else "", possible=not missing, outdated=bool(outdated)
+        )
+
+    def _show_progress(self) -> None:
+        if not self.isVisible():
+            return
+        progress = self.testing.progress
+        if progress is None:
+            self.view.bar.show_progress(0.0, "preparing")
+            return
+        state = progress.state
+        self.view.bar.show_progress(
+            progress.done,
+            f"training {progress.fold} of {progress.folds} · epoch {state.epoch} of "
+            f"{state.n_epochs}",
+        )
+
+    def _on_cell(self, label: int, predicted: int) -> None:
+        result = self.testing.result
+        if result is None:
+            return
+        classes = result.report.classes
+        found = result.cell(int(classes[label]), int(classes[predicted]))
+        self.session.select(Selection.of(self.testing.places(found)))
+
+    def _on_disagreement(self, place: Place) -> None:
+        self.workbench.select(place.key, place.particle, center=True)
+
+    def _on_taken(self, places: list[Place]) -> None:
+        chosen = [one for one in self.testing.open_disagreements() if one.place in places]
+        self.testing.take_model_class(chosen)
+
+    def _names(self) -> dict[int, str]:
+        return {c.id: c.name for c in self.session.classes}
+
+    def _named(self, report: QualityReport) -> list[NamedClass]:
+        known = {c.id: NamedClass(c.name, c.color) for c in self.session.classes}
+        ids = report.classes.tolist()
+        return [known.get(i, NamedClass(f"class {i}", NO_CLASS)) for i in ids]
+
+    def _on_measure(self, name: str) -> None:
+        self._measure = _UNIT.sub(r"\1", name)
+        self._on_page()
+
+    # -- saving ----------------------------------------------------------------------------
+    def sheets(self, page: str) -> list[Sheet]:
+        """Return what a page can be saved as: first all of it, then tables besides."""
+        from napari_ssrvae.report import sheets
+
+        names, result = self._names(), self.testing.result
+        if page == SIZES and self._statistics is not None and self._histogram is not None:
+            measure = self.view.sizes.measure.currentText()
+            counted = classes_to_count(self.session.classes, self.view.sizes.hidden)
+            return [
+                sheets.sizes_sheet(measure, self._statistics, self._histogram, counted),
+                sheets.histogram_sheet(measure, self._histogram, counted),
+            ]
+        if page == TRAINING and self.session.workflow is not None:
+            return [sheets.training_sheet(self.session.workflow.model.history_)]
+        if page not in TESTED or result is None:
+            return []
+        if page == QUALITY:
+            return [sheets.per_class_sheet(result.report, names)]
+        if page == CONFUSION:
+            return [sheets.confusion_sheet(result.report, names)]
+        if page == CALIBRATION:
+            return [sheets.calibration_sheet(result.report)]
+        found = [
+            (
+                self.session.micrographs[one.place.key].micrograph.name,
+                one.place.particle,
+                one.label,
+                one.predicted,
+                one.probability,
+            )
+            for one in self.testing.open_disagreements()
+        ]
+        return [sheets.disagreements_sheet(found, names)]
+
+    def _ask_where(self, page: str) -> None:
+        """Ask for a file; its suffix, and the kind that was chosen, say what is written."""
+        made = self.sheets(page)
+        if not made:
+            return
+        kinds = {f"{FILTERS[s]} (*{s})": (sheet, s) for sheet in made[:1] for s in sheet.suffixes}
+        kinds |= {f"{sheet.name.replace('_', ' ')} (*.csv)": (sheet, ".csv") for sheet in made[1:]}
+        start = self._folder() / f"{made[0].name}{made[0].suffixes[0]}"
+        path, kind = QFileDialog.getSaveFileName(
+            self, "Save this page", str(start), ";;".join(kinds)
+        )
+        if not path:
+            return
+        sheet, suffix = kinds.get(kind, next(iter(kinds.values())))
+        target = Path(path)
+        if not target.suffix:
+            target = target.with_name(target.name + suffix)
+        elif target.suffix.lower() != suffix:
+            sheet = made[0]  # the name that was typed counts
+        self.save(sheet, target)
+
+    def save(self, sheet: Sheet, target: Path) -> None:
+        """Write a page in the background; a sentence says where it is, or why it is not."""
+        self.workbench.jobs.start(
+            f"save {target}",
+            steps.save_sheet,
+            sheet,
+            target,
+            title=f"Saving {target.name}",
+            on_done=lambda path: self.workbench.message.emit(f"Saved in {path}.", False),
+        )
+
+    def _folder(self) -> Path:
+        state = self.session.active
+        path = None if state is None else state.micrograph.path
+        return Path.home() if path is None else path.parent
+
+    def shutdown(self) -> None:
+        """Disconnect from the test and the training too."""
+        super().shutdown()
+        self.testing.changed.disconnect(self.show_later)
+        self.testing.progressed.disconnect(self._show_progress)
+        self.workbench.training_started.disconnect(self.view.training.clear)
+        self.workbench.epoch.disconnect(self._on_epoch)
+
+
+def _size_texts(row: Any, unit: str) -> list[str]:
+    texts = [f"{row['n']:,}", plus_minus(row["mean"], row["std"])]
+    if row["n"]:
+        texts[1] += unit
+    return [*texts, *(rounded(row[d]) for d in ("d10", "d50", "d90"))]
+
+
+def _quality_texts(row: Any) -> list[str]:
+    interval = "–"
+    if row["tested"]:
+        interval = f"{100 * row['recall_low']:.0f} to {100 * row['recall_high']:.0f} %"
+    share = [f"{row[c]:.2f}" if np.isfinite(row[c]) else "–" for c in ("precision", "recall", "f1")]
+    return [str(row["n"]), str(row["tested"]), share[0], share[1], interval, share[2]]

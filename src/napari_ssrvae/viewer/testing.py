@@ -1,0 +1,211 @@
+"""The test on held-back labels: runs it, keeps its result, and knows when that is outdated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_ssrvae.library.label_test import missing_for_test
+from napari_ssrvae.library.selection import Place
+from napari_ssrvae.viewer import steps
+
+if TYPE_CHECKING:
+    from napari_ssrvae.learning.evaluation import QualityProgress
+    from napari_ssrvae.library.label_test import Disagreement, LabelTest
+    from napari_ssrvae.library.session import LabelImage
+    from napari_ssrvae.library.workflow import Workflow
+    from napari_ssrvae.viewer.workbench import Workbench
+
+KIND = "test"
+
+
+class Testing(QObject):
+    """Owns the last test. It is derived from labels and model, and so no step of the history.
+
+    A result stays after labels or model have changed, and `outdated` then says so. It is dropped
+    where the particles themselves have changed before it was there.
+
+    Parameters
+    ----------
+    workbench : Workbench
+        Its session and jobs.
+
+    Attributes
+    ----------
+    result : LabelTest or None
+        Of the last test that ended.
+    progress : QualityProgress or None
+        Of the test that runs.
+    changed : Signal()
+        A test began or ended, or what is outdated may have changed.
+    progressed : Signal()
+        `progress` is of another epoch.
+    """
+
+    changed = Signal()
+    progressed = Signal()
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__(workbench)
+        self.workbench, self.session = workbench, workbench.session
+        self.result: LabelTest | None = None
+        self.progress: QualityProgress | None = None
+        self._particles: dict[int, LabelImage] = {}  # the label images of the result
+        self._workflow: Workflow | None = None
+        self._running_on: list[steps.FrozenMicrograph] = []
+        self._signals = (
+            (self.session.particles_changed, self._check),
+            (self.session.micrographs_changed, self._check),
+            (self.session.hand_labels_changed, self._on_change),
+            (self.session.workflow_changed, self._on_change),
+            (self.session.classes_changed, self._on_change),
+        )
+        for signal, slot in self._signals:
+            signal.connect(slot)
+        workbench.jobs.changed.connect(self._on_change)
+
+    # -- what there is -----------------------------------------------------------------------
+    @property
+    def running(self) -> bool:
+        """Whether a test is at work."""
+        return self.workbench.jobs.running(KIND)
+
+    def missing(self) -> str:
+        """Return why no test can begin now, empty where one can."""
+        if self.workbench.jobs.running("train"):
+            return "A training is at work: test the labels once it has ended."
+        names = {c.id: c.name for c in self.session.classes}
+        return missing_for_test(self.session.hand_counts(), names)
+
+    def outdated(self) -> str:
+        """Return in a sentence what has changed since the last test, empty where nothing has."""
+        if self.result is None:
+            return ""
+        if any(not self._is_there(key) for key in self._particles):
+            return (
+                f"Measured with {self.result.n_labels} labels, and particles have changed since: "
+                "test again."
+            )
+        hand = {key: state.hand_labels for key, state in self.session.micrographs.items()}
+        if sentence := self.result.changed_since(hand):
+            return sentence
+        if self._workflow is not None and self.session.workflow is not self._workflow:
+            return "The model has changed since this was measured: test again."
+        return ""
+
+    def places(self, places: Iterable[Place]) -> list[Place]:
+        """Return those that are still the particles that were tested."""
+        return [place for place in places if self._is_there(place.key)]
+
+    def open_disagreements(self) -> list[Disagreement]:
+        """Return where label and model differ and the label is still the one that was tested."""
+        if self.result is None:
+            return []
+        return [
+            found
+            for found in self.result.disagreements()
+            if self._is_there(found.place.key)
+            and self.session.micrographs[found.place.key].hand_labels.get(found.place.particle)
+            == found.label
+        ]
+
+    # -- what a person does ------------------------------------------------------------------
+    def start(self) -> None:
+        """Test the labels of all micrographs, in the background."""
+        self.workbench.mirror.flush()
+        if missing := self.missing():
+            self.workbench.message.emit(missing, True)
+            return
+        active, workflow = self.session.active_key, self.session.workflow
+        # As in a training: without a model, the active micrograph sets the scale.
+        keys = sorted(self.session.micrographs, key=lambda k: k != active)
+        self._running_on = [
+            steps.FrozenMicrograph.of(key, self.session.micrographs[key])
+            for key in keys
+            if self.session.micrographs[key].particle_ids.size
+        ]
+        self.progress = None
+        self.workbench.jobs.start(
+            KIND,
+            steps.hold_labels_back,
+            self._running_on,
+            self.workbench.settings.patch_size,
+            self.workbench.settings.max_seconds,
+            workflow,
+            title="Testing on held-back labels",
+            on_yield=self._on_progress,
+            on_done=partial(self._on_done, self._running_on, workflow),
+        )
+
+    def stop(self) -> None:
+        """End the test without a result; the last one stays."""
+        self.workbench.jobs.cancel(KIND)
+
+    def take_model_class(self, found: Iterable[Disagreement]) -> None:
+        """Give particles the class that the test says, as one undoable step."""
+        known = {c.id for c in self.session.classes}
+        changes: dict[int, dict[int, int]] = {}
+        for one in found:
+            if one.predicted in known and self._is_there(one.place.key):
+                changes.setdefault(one.place.key, {})[one.place.particle] = one.predicted
+        count = sum(len(of_one) for of_one in changes.values())
+        if not count:
+            self.workbench.message.emit(
+                "That class is no longer in the table: add it again, or test again.", True
+            )
+            return
+        one_particle = next(iter(next(iter(changes.values()))))
+        what = f"particle {one_particle}" if count == 1 else f"{count:,} particles"
+        self.session.label_all(changes, name=f"take the model's class for {what}")
+
+    # -- what happens meanwhile --------------------------------------------------------------
+    def _on_progress(self, progress: QualityProgress | None) -> None:
+        if progress is not None:
+            self.progress = progress
+            self.progressed.emit()
+
+    def _on_done(
+        self,
+        micrographs: list[steps.FrozenMicrograph],
+        workflow: Workflow | None,
+        result: LabelTest,
+    ) -> None:
+        self.result, self._workflow = result, workflow
+        self._particles = {m.key: m.labels for m in micrographs}
+
+    def _check(self, *_: object) -> None:
+        """Give a test up whose particles are no longer there."""
+        if self.running and not _same(self._running_on, self._labels_now()):
+            self.stop()
+            self.workbench.message.emit(
+                "The particles have changed, so the test on held-back labels was stopped: start it "
+                "again.",
+                True,
+            )
+        self.changed.emit()
+
+    def _on_change(self, *_: object) -> None:
+        self.changed.emit()
+
+    def _labels_now(self) -> dict[int, LabelImage | None]:
+        return {key: state.labels for key, state in self.session.micrographs.items()}
+
+    def _is_there(self, key: int) -> bool:
+        """Say whether the particles of a micrograph are those that were tested."""
+        state = self.session.micrographs.get(key)
+        return state is not None and state.labels is self._particles.get(key)
+
+    def shutdown(self) -> None:
+        """Disconnect from the session and the jobs."""
+        for signal, slot in self._signals:
+            signal.disconnect(slot)
+        self.workbench.jobs.changed.disconnect(self._on_change)
+
+
+def _same(
+    micrographs: Iterable[steps.FrozenMicrograph], now: Mapping[int, LabelImage | None]
+) -> bool:
+    return all(now.get(m.key) is m.labels for m in micrographs)

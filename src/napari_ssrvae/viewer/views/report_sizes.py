@@ -1,0 +1,215 @@
+"""Sizes and shapes by class: overlaid histograms, and a table of their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSplitter,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ssrvae.viewer.views._note import Note
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._table import ReadingTable
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, qcolor
+
+FILL = 70  # of 255: classes that overlap are all seen
+HEADERS = (
+    ("class", "Untick a class to leave it out of plot and table"),
+    ("n", "Particles of the class that were measured"),
+    ("mean ± s", "Arithmetic mean and standard deviation of the particles (n - 1)"),
+    ("D10", "10 % of the particles (by number) are smaller"),
+    ("D50", "The median: half of the particles are smaller"),
+    ("D90", "90 % of the particles (by number) are smaller"),
+)
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """One class in the table.
+
+    Attributes
+    ----------
+    class_id : int
+        Its number.
+    name, color : str
+        Its name, and "#rrggbb".
+    numbers : sequence of str
+        n, mean ± s, D10, D50, D90 as they are to be read; none for a class that is hidden.
+    """
+
+    class_id: int
+    name: str
+    color: str
+    numbers: Sequence[str] = ()
+
+
+class SizesPage(ThemedWidget):
+    """Histograms of one measure by class, in bins that all share.
+
+    Attributes
+    ----------
+    measure_changed : Signal(str)
+        The person chose another measure.
+    hidden_changed : Signal()
+        The person hid a class or showed it again; see `hidden`.
+    """
+
+    measure_changed = Signal(str)
+    hidden_changed = Signal()
+
+    EMPTY_TEXT = (
+        "Label particles, or train a model: then the sizes of each class are seen here.\n"
+        "They are those of the classes on the screen: by hand where there is a label, else "
+        "predicted."
+    )
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.hidden: frozenset[int] = frozenset()
+        self._rows: list[SizeRow] = []
+        self._curves: dict[int, pg.PlotCurveItem] = {}
+        self._plot = pg.PlotWidget(parent=self)
+        adopt_menu(self._plot)
+        self._lay_out()
+        self._follow_theme()
+        self.clear()
+
+    def _lay_out(self) -> None:
+        self.measure = QComboBox()
+        self.measure.setToolTip("Which size or shape of the particles")
+        self.measure.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.measure.textActivated.connect(self.measure_changed)
+        self.note = Note()
+        self.table = ReadingTable(HEADERS)
+        self.table.itemChanged.connect(self._on_ticked)
+        self._plot.setFrameShape(self._plot.Shape.NoFrame)
+        self._plot.setMinimumSize(140, 90)
+        self._plot.setToolTip("Particles of each class, in bins that all classes share")
+        item = self._plot.getPlotItem()
+        item.hideButtons()
+        item.setMenuEnabled(False)
+        item.setMouseEnabled(x=False, y=False)
+        item.setLabel("left", "particles")
+        self._empty = QLabel(self.EMPTY_TEXT)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        top = QHBoxLayout()
+        top.addWidget(self.measure)
+        top.addWidget(self.note, 1)
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._split.addWidget(self._plot)
+        self._split.addWidget(self.table)
+        self._split.setStretchFactor(0, 1)
+        self._split.setSizes([240, 310])
+        self._split.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(top)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(self._split, 1)
+
+    def set_measures(self, names: Sequence[str], chosen: str) -> None:
+        """Offer these measures, with one of them chosen."""
+        if names != [self.measure.itemText(i) for i in range(self.measure.count())]:
+            self.measure.clear()
+            self.measure.addItems(list(names))
+        self.measure.setCurrentText(chosen)
+
+    def show_sizes(
+        self,
+        rows: Sequence[SizeRow],
+        edges: ArrayLike,
+        counts: Mapping[int, ArrayLike],
+        *,
+        note: str = "",
+    ) -> None:
+        """Show classes, and the histogram of those that are not hidden.
+
+        Parameters
+        ----------
+        rows : sequence of SizeRow
+            All classes, in the order of the table.
+        edges : (b + 1,) float
+            Of the bins.
+        counts : mapping of int to (b,) int
+            Class id → particles in each bin; hidden classes are not in it.
+        note : str
+            What must be known of the sizes.
+        """
+        self._rows = list(rows)
+        self._fill_table()
+        plot = self._plot.getPlotItem()
+        for curve in self._curves.values():
+            plot.removeItem(curve)
+        self._curves = {}
+        for row in rows:
+            if len(edges) and row.class_id in counts:  # type: ignore[arg-type]
+                self._curves[row.class_id] = curve = pg.PlotCurveItem(
+                    edges,
+                    counts[row.class_id],
+                    stepMode="center",
+                    fillLevel=0,
+                    pen=pg.mkPen(row.color, width=2),
+                    brush=qcolor(row.color, FILL),
+                )
+                plot.addItem(curve)
+        plot.setLabel("bottom", self.measure.currentText())
+        plot.enableAutoRange()
+        self.note.say(note)
+        self._show(plot=True)
+
+    def clear(self, message: str | None = None, *, note: str = "") -> None:
+        """Show nothing but a text that says what to do."""
+        self._rows = []
+        self._empty.setText(message or self.EMPTY_TEXT)
+        self.note.say(note)
+        self._show(plot=False)
+
+    def drawn(self) -> dict[int, tuple[list[float], list[float]]]:
+        """Return edges and heights of each class's histogram, as drawn."""
+        data = {c: curve.getData() for c, curve in self._curves.items()}
+        return {c: (edges.tolist(), heights.tolist()) for c, (edges, heights) in data.items()}
+
+    def _show(self, *, plot: bool) -> None:
+        self._empty.setVisible(not plot)
+        self._split.setVisible(plot)
+
+    def _fill_table(self) -> None:
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(self._rows))
+        for number, row in enumerate(self._rows):
+            item = self.table.put_class(number, 0, row.name, row.color)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            shown = row.class_id not in self.hidden
+            item.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
+            item.setToolTip(HEADERS[0][1])
+            texts = row.numbers or [""] * (len(HEADERS) - 1)
+            for column, text in enumerate(texts, start=1):
+                self.table.put(number, column, text, number=True)
+        self.table.blockSignals(False)
+
+    def _on_ticked(self, item: QTableWidgetItem) -> None:
+        class_id = self._rows[item.row()].class_id
+        shown = item.checkState() == Qt.CheckState.Checked
+        self.hidden = self.hidden - {class_id} if shown else self.hidden | {class_id}
+        self.hidden_changed.emit()
+
+    def _apply_theme(self, theme: Theme) -> None:
+        self._plot.setBackground(theme.background)
+        for side in ("left", "bottom"):
+            axis = self._plot.getPlotItem().getAxis(side)
+            axis.setPen(theme.faint)
+            axis.setTextPen(theme.muted)
+        self._empty.setStyleSheet(f"color: {theme.muted.name()};")
+        self.note.setStyleSheet(f"color: {theme.muted.name()};")
