@@ -220,6 +220,8 @@ class PlotBar(QWidget):
     def _place_legend(self) -> None:
         beside = self._choices.isHidden() or self.width() >= WIDE
         self._grid.removeWidget(self._legend)
+        # Beside the boxes, which are higher than a line of text, on their line.
+        self._flow.setContentsMargins(0, 0 if self._choices.isHidden() or not beside else 4, 0, 0)
         if beside:
             self._grid.addWidget(self._legend, 0, 1)
         else:
