@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,27 @@ class Correction:
             workflow,
         )
 
+    def note(self, name_of: Callable[[int], str]) -> str | None:
+        """Say which hand labels hold no more; None where all do.
+
+        Parameters
+        ----------
+        name_of : callable
+            Class id → its name.
+        """
+        if not self.lost:
+            return None
+        names = ", ".join(sorted({name_of(c) for c in self.lost.values()}))
+        if len(self.lost) == 1:
+            return (
+                f"The label of particle {min(self.lost)} ({names}) does not hold for what became "
+                "of it: label that anew. Undo brings it back."
+            )
+        return (
+            f"{len(self.lost)} hand labels ({names}) do not hold for what became of their "
+            "particles: label those anew. Undo brings them back."
+        )
+
     def put(self, state: MicrographState, forward: bool, workflow: Workflow | None) -> Changes:
         """Do it, or take it back; return what that changed.
 
@@ -104,3 +125,18 @@ class Correction:
         both = now.updated(back)
         # The very object, where nothing else was classified since: other steps of undo compare it.
         return said if np.array_equal(both.particle_ids, said.particle_ids) else both
+
+
+def still_true(said: Predictions, of: LabelImage, now: LabelImage) -> Predictions:
+    """Return predictions of those particles that are what they were.
+
+    Parameters
+    ----------
+    said : Predictions
+        What a model said.
+    of, now : (H, W) int32 array
+        The label image that it saw, and the one that there is now.
+    """
+    if of is now or (changes := compare_labels(of, now)) is None:
+        return said
+    return said.without(changes.ids)

@@ -80,12 +80,47 @@ def split_particle(labels: LabelImage, particle: int) -> LabelImage:
     InputError
         It is not there, or has no neck.
     """
+    result, whole = split_particles(labels, [particle])
+    if whole:
+        raise InputError(
+            f"Particle {particle} has no neck to split at: draw a line through it with Ctrl + drag."
+        )
+    return result
+
+
+def split_particles(labels: LabelImage, ids: Collection[int]) -> tuple[LabelImage, list[int]]:
+    """Take each of several particles apart, as `split_particle` does.
+
+    Returns
+    -------
+    labels : (H, W) int32 array
+        A new label image; the same one where none could be split.
+    whole : list of int
+        Those that have no neck, and stayed as they were.
+    """
+    from scipy import ndimage as ndi
+
+    box = _box_of(labels, ids)
+    crop, fresh = labels[box].copy(), int(labels.max()) + 1
+    boxes = ndi.find_objects(crop)
+    whole = []
+    for particle in sorted(set(ids)):
+        own = boxes[particle - 1]
+        pieces = _at_necks(crop[own] == particle)
+        if pieces.max() < 2:
+            whole.append(particle)
+        else:
+            fresh = _put_pieces(crop[own], particle, pieces, fresh)
+    return _with_crop(labels, box, crop), whole
+
+
+def _at_necks(mask: Mask) -> NDArray[np.int32]:
+    """Return the parts of one particle, numbered from 1."""
     from scipy import ndimage as ndi
 
     from napari_ssrvae.imaging.objects import split_touching
 
-    box = _box_of(labels, [particle])
-    mask = np.pad(labels[box] == particle, 1)  # what lies outside is background to it
+    mask = np.pad(mask, 1)  # what lies outside is background to it
     pieces, count = ndi.label(mask, structure=_EIGHT)
     if count < 2:
         radius = float(ndi.distance_transform_edt(mask).max())
@@ -93,12 +128,7 @@ def split_particle(labels: LabelImage, particle: int) -> LabelImage:
             pieces = _without_small(split_touching(mask, radius, saddle), mask)
             if pieces.max() > 1:
                 break
-        else:
-            raise InputError(
-                f"Particle {particle} has no neck to split at: draw a line through it with "
-                "Ctrl and drag."
-            )
-    return _with_pieces(labels, particle, box, pieces[1:-1, 1:-1])
+    return np.asarray(pieces[1:-1, 1:-1], dtype=np.int32)
 
 
 def split_along(labels: LabelImage, path: ArrayLike) -> LabelImage:
@@ -134,7 +164,9 @@ def split_along(labels: LabelImage, path: ArrayLike) -> LabelImage:
         pieces, _ = ndi.label(mask & ~knife)  # four neighbours: a line of pixels lets nothing by
         pieces = _without_small(pieces, mask)
         if pieces.max() > max(before, 1):
-            result = _with_pieces(result, particle, box, pieces)
+            crop = result[box].copy()
+            _put_pieces(crop, particle, pieces, int(result.max()) + 1)
+            result = _with_crop(result, box, crop)
     if result is labels:
         raise InputError(
             "The line cuts through no particle: draw it from one side of a particle to the other."
@@ -222,7 +254,8 @@ def _grown(box: Box, by: int, shape: tuple[int, ...]) -> Box:
 
 
 def _within(places: NDArray[np.int64], s: slice) -> Mask:
-    return (places >= s.start) & (places < s.stop)
+    inside: Mask = (places >= s.start) & (places < s.stop)
+    return inside
 
 
 def _with_crop(labels: LabelImage, box: Box, crop: NDArray[np.int32]) -> LabelImage:
@@ -234,20 +267,19 @@ def _with_crop(labels: LabelImage, box: Box, crop: NDArray[np.int32]) -> LabelIm
     return result
 
 
-def _with_pieces(
-    labels: LabelImage, particle: int, box: Box, pieces: NDArray[np.int32]
-) -> LabelImage:
-    """Give the pieces (1…) of a particle ids: the largest keeps its own, the others get new."""
+def _put_pieces(crop: LabelImage, particle: int, pieces: NDArray[np.int32], fresh: int) -> int:
+    """Write pieces (1…) of a particle into a crop; return the next id that is free.
+
+    The largest keeps the particle's id, the others get new ones.
+    """
     size = np.bincount(pieces.ravel())
-    size[0] = 0
     order = np.argsort(-size[1:], kind="stable") + 1
     number = np.zeros(len(size), dtype=np.int32)
-    number[order] = int(labels.max()) + np.arange(len(order))
     number[order[0]] = particle
-    crop = labels[box].copy()
+    number[order[1:]] = fresh + np.arange(len(order) - 1)
     inside = pieces > 0
     crop[inside] = number[pieces[inside]]
-    return _with_crop(labels, box, crop)
+    return fresh + len(order) - 1
 
 
 def _bridges(mask: Mask, reach: float) -> Mask:

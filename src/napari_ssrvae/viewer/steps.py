@@ -25,7 +25,7 @@ from napari_ssrvae.library.session import MicrographState
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
+    from napari_ssrvae.imaging import Particles, PatchSettings, SegmentationSettings
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.particle_library import ParticleLibrary
     from napari_ssrvae.library.predictions import Predictions
@@ -198,6 +198,28 @@ def classify(
     return predictions
 
 
+def classify_some(
+    workflow: Workflow, micrograph: FrozenMicrograph, ids: NDArray[np.int64]
+) -> Generator[None, None, Predictions]:
+    """Classify some particles of a micrograph; only these are cut out."""
+    yield None
+    from napari_ssrvae.library.predictions import predict_particles
+
+    particles = workflow.particles(micrograph.micrograph, micrograph.labels, ids)
+    yield None
+    return predict_particles(particles, workflow.model)
+
+
+def split(
+    labels: NDArray[np.int32], ids: Iterable[int]
+) -> Generator[None, None, tuple[NDArray[np.int32], list[int]]]:
+    """Take many particles apart at their necks."""
+    yield
+    from napari_ssrvae.library.editing import split_particles
+
+    return split_particles(labels, list(ids))
+
+
 def suggest(
     workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
 ) -> Generator[None, None, list[Suggestion]]:
@@ -271,12 +293,13 @@ def export(
 
     library: ParticleLibrary | None = None
     for m in micrographs:
+        particles = workflow.particles(m.micrograph, m.labels)
         part = ParticleLibrary.from_predictions(
-            workflow.particles(m.micrograph, m.labels),
+            particles,
             workflow.model,
             names=classes,
             labels=m.hand_labels,
-            predictions=m.predictions,
+            predictions=_of_all(particles, workflow, m.predictions),
             micrograph=m.micrograph,
             label_image=m.labels,
         )
@@ -289,6 +312,21 @@ def export(
     else:
         library.export(path, format=form)
     return path, len(library)
+
+
+def _of_all(
+    particles: Particles, workflow: Workflow, said: Predictions | None
+) -> Predictions | None:
+    """Return predictions of all particles: those that were corrected may have none yet."""
+    from napari_ssrvae.library.predictions import predict_particles
+
+    if said is None:
+        return None
+    missing = ~np.isin(particles.table["label"].to_numpy(), said.particle_ids)
+    if not missing.any():
+        return said
+    more = predict_particles(particles.subset(missing), workflow.model)
+    return said.updated(more) if said.agrees_with(more) else None
 
 
 def open_library(path: Path) -> Generator[None, None, ParticleLibrary]:

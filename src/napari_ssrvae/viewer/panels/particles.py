@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QHBoxLayout,
     QPushButton,
     QSpinBox,
 )
@@ -68,6 +71,7 @@ class ParticlesPanel(Panel):
         self.body.addWidget(self.elsewhere)
         self.count = note()
         self.body.addWidget(self.count)
+        self.body.addLayout(self._corrections())
         # A changed setting finds again by itself once the person pauses: the count is live.
         self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
         self.again.timeout.connect(self._find_again)
@@ -80,6 +84,33 @@ class ParticlesPanel(Panel):
             self.border.toggled,
         ):
             changed.connect(self._settings_changed)
+
+    def _corrections(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.merge = self._button(
+            "Merge", "Make one particle of those selected (M); Shift + click selects", "merge"
+        )
+        self.divide = self._button(
+            "Split",
+            "Take what is selected apart at its necks (S). With Ctrl + drag, draw a line through a "
+            "particle to cut it there",
+            "split",
+        )
+        self.delete = self._button("Delete", "Delete the selected particles (Delete)", "delete")
+        for button in (self.merge, self.divide, self.delete):
+            row.addWidget(button)
+        return row
+
+    def _button(self, text: str, tip: str, what: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip + ".")
+        button.clicked.connect(partial(self._correct, what))
+        return button
+
+    def _correct(self, what: str, *_: object) -> None:
+        picker = self.workbench.picker
+        picker.mean_selection()  # the mouse is on the button, not on a particle
+        getattr(picker, f"ask_{what}")()
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
@@ -114,11 +145,18 @@ class ParticlesPanel(Panel):
         elif state.particle_ids.size == 0:
             self.count.setText("No particles found: try another method or a smaller minimum size.")
         else:
-            self.count.setText(f"<b>{state.particle_ids.size}</b> particles")
+            corrected = ", corrected by hand" if state.corrected else ""
+            self.count.setText(f"<b>{state.particle_ids.size}</b> particles{corrected}")
+        selection = self.session.selection
+        here = selection.of_micrograph(self.session.active_key) if selection else frozenset()
+        self.merge.setEnabled(len(here) > 1)
+        self.divide.setEnabled(bool(here))
+        self.delete.setEnabled(bool(selection))
 
     def _settings_changed(self, *_: object) -> None:
         state = self.session.active
-        if state is not None and state.recipe is not None:
+        # What was corrected by hand is replaced only when a person asks for it.
+        if state is not None and state.recipe is not None and not state.corrected:
             self.again.start()
 
     def _find_again(self) -> None:
