@@ -269,12 +269,12 @@ class Picker(QObject):
     def _hover_again(self, *_: object) -> None:
         """Find out what lies under the mouse now that particles have changed."""
         if self.under_mouse:
-            self._hover(self._particle_at(self._at))
+            self.under_mouse = self._particle_at(self._at)
+            self.hovered.emit(self.under_mouse)  # it may look otherwise, too
 
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
             self.under_mouse = particle
-            self.mirror.hover(particle)
             self.hovered.emit(particle)
 
     def _on_press(self, _: Any, event: Any) -> Generator[None, None, None]:

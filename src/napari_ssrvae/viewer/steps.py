@@ -86,6 +86,20 @@ class CutOut:
     measures: pd.DataFrame
     alike: tuple[PatchSettings, float | None]
 
+    def without(self, ids: Iterable[int], now: FrozenMicrograph) -> CutOut:
+        """Return these but for some particles, for the micrograph as it is now."""
+        stay = ~np.isin(self.measures["label"].to_numpy(), np.fromiter(ids, np.int64))
+        return CutOut(now, self.patches[stay], self.measures[stay], self.alike)
+
+    def joined(self, more: CutOut) -> CutOut:
+        """Return these and others of the same micrograph, in the order of the ids."""
+        import pandas as pd
+
+        measures = pd.concat([self.measures, more.measures], ignore_index=True)
+        order = np.argsort(measures["label"].to_numpy(), kind="stable")
+        patches = np.concatenate([self.patches, more.patches])[order]
+        return CutOut(more.micrograph, patches, measures.iloc[order], more.alike)
+
 
 @contextmanager
 def beside_a_window() -> Iterator[None]:
@@ -162,25 +176,32 @@ def train(
 
 
 def cut_out(
-    micrographs: Sequence[FrozenMicrograph], alike: tuple[PatchSettings, float | None]
+    micrographs: Sequence[tuple[FrozenMicrograph, CutOut | None]],
+    alike: tuple[PatchSettings, float | None],
 ) -> Generator[CutOut | None, None, None]:
     """Cut out and measure particles to be looked at, one micrograph after the other.
 
     With patches of this size and scale in micrographs of that pixel size (nm); where there is no
-    scale yet, the first micrograph sets it.
+    scale yet, the first micrograph sets it. Beside a micrograph stands what is cut out of it
+    already: after a correction, only the others are.
     """
     yield None
     from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.workflow import extract_alike
 
     patches, pixel_size = alike
-    for m in micrographs:
-        if patches.scale is None:
+    for m, known in micrographs:
+        ids = None
+        if known is not None:
+            patches, pixel_size = known.alike
+            ids = np.setdiff1d(np.unique(m.labels), [0, *known.measures["label"]])
+        elif patches.scale is None:
             pixel_size = m.micrograph.pixel_size
-        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
         patches = PatchSettings(patches.size, patches.scale or particles.scale)
         grey = (255 * particles.patches).astype(np.uint8)
-        yield CutOut(m, grey, particles.table, (patches, pixel_size))
+        made = CutOut(m, grey, particles.table, (patches, pixel_size))
+        yield made if known is None else known.joined(made)
 
 
 def classify(

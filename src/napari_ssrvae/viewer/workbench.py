@@ -78,6 +78,7 @@ class Workbench(QObject):
         self.correcting = Correcting(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.picker.set_armed(True)
+        self.picker.hovered.connect(self._on_hovered)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.jobs.failed.connect(self._on_failed)
@@ -100,6 +101,9 @@ class Workbench(QObject):
         except ParticleError as error:
             self._tell(str(error))
             return None
+
+    def _on_hovered(self, particle: int) -> None:
+        self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")
 
     # -- micrographs -----------------------------------------------------------------------
     def open_sample(self) -> None:
