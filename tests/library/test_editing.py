@@ -163,6 +163,15 @@ def test_a_chain_comes_apart_into_all_its_parts() -> None:
     assert len(set(centres)) == 4
 
 
+def test_a_long_chain_comes_apart_though_each_part_is_little_of_it() -> None:
+    yy, xx = np.mgrid[:40, :600]
+    labels = np.zeros((40, 600), np.int32)
+    for i in range(24):
+        labels[(yy - 20) ** 2 + (xx - 20 - 24 * i) ** 2 < 14**2] = 1
+    after = split_particle(labels, 1)
+    assert after.max() == 24
+
+
 def test_an_object_in_several_places_comes_apart_there() -> None:
     labels = np.zeros((80, 160), np.int32)
     labels[disc(20, 20, 10) | disc(50, 100, 12)] = 1

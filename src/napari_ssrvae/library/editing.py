@@ -20,7 +20,7 @@ _BRIDGE = (0.15, 2.0, 8.0)
 """Half the widest gap that a merge closes: share of the smallest particle's radius, px from, to."""
 _SADDLES = (0.88, 0.94, 0.97)
 """How shallow a neck may be: the first that gives two parts counts."""
-_PART = 0.06  # of the particle's area: smaller is no part of its own
+_PART = 0.1  # of the largest part's area: smaller is no part of its own
 _CRUMB = 9  # px²: what an eraser or a knife leaves behind by accident
 _OVERSHOOT = 5.0  # px by which the ends of a cut are lengthened: a hand stops a little short
 
@@ -118,12 +118,12 @@ def _at_necks(mask: Mask) -> NDArray[np.int32]:
     """Return the parts of one particle, numbered from 1."""
     from scipy import ndimage as ndi
 
-    from napari_ssrvae.imaging.objects import split_touching
+    from napari_ssrvae.imaging.objects import split_touching, typical_radius
 
     mask = np.pad(mask, 1)  # what lies outside is background to it
     pieces, count = ndi.label(mask, structure=_EIGHT)
     if count < 2:
-        radius = float(ndi.distance_transform_edt(mask).max())
+        radius = typical_radius(mask)
         for saddle in _SADDLES:
             pieces = _without_small(split_touching(mask, radius, saddle), mask)
             if pieces.max() > 1:
@@ -304,7 +304,7 @@ def _without_small(pieces: NDArray[np.int32], mask: Mask) -> NDArray[np.int32]:
     from skimage.segmentation import relabel_sequential, watershed
 
     size = np.bincount(pieces.ravel())
-    small = size < max(_PART * mask.sum(), _CRUMB)
+    small = size < max(_PART * size[1:].max(initial=0), _CRUMB)
     small[0] = True
     if small.all():
         return np.asarray(mask, dtype=np.int32)
