@@ -25,7 +25,13 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     ],
     submod_attrs={
         "micrograph": ["Micrograph", "as_micrograph"],
-        "particles": ["Particles", "PatchSettings", "choose_scale", "extract_particles"],
+        "particles": [
+            "GreyLevels",
+            "Particles",
+            "PatchSettings",
+            "choose_scale",
+            "extract_particles",
+        ],
         "reading": ["SUFFIXES", "read_micrograph"],
         "segmentation": ["segment_particles", "segment_with"],
         "settings": ["METHODS", "SegmentationSettings"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Box = tuple[slice, slice]
+from napari_ssrvae.library.changes import Box, Changes
 
 # Rows looked up at once.
 BAND = 64
@@ -32,6 +33,25 @@ class ParticleIndex:
 
         boxes: list[Box | None] = ndimage.find_objects(self.labels)
         return boxes
+
+    def updated(self, labels: NDArray[np.int32], changes: Changes) -> ParticleIndex:
+        """Return the index of a corrected label image; it looks only where something changed."""
+        from scipy import ndimage
+
+        new = copy(self)
+        new.labels, new._boxes = labels, list(self._boxes)
+        rows, columns = changes.region
+        found = ndimage.find_objects(labels[rows, columns])
+        new._boxes += [None] * (max(changes.after, default=0) - len(new._boxes))
+        for particle in changes.removed:
+            new._boxes[particle - 1] = None
+        for particle in changes.after:
+            y, x = found[particle - 1]
+            new._boxes[particle - 1] = (
+                slice(y.start + rows.start, y.stop + rows.start),
+                slice(x.start + columns.start, x.stop + columns.start),
+            )
+        return new
 
     def box(self, particle: int) -> Box | None:
         """Return the bounding box of a particle, or None if there is no such particle."""

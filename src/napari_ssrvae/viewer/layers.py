@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.library.session import MicrographState, Session
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
 from napari_ssrvae.viewer.outlines import Outlines
+from napari_ssrvae.viewer.painting import Painting
 from napari_ssrvae.viewer.placement import PLACEMENT, keeping_active_layer, place
 
 if TYPE_CHECKING:
@@ -74,12 +76,9 @@ class LayerMirror(QObject):
         self.groups: dict[int, LayerGroup] = {}
         self.overlay_mode = "class"
         self.outlines = Outlines(viewer, session, self)
-        self._mirroring = False
-        # Strokes into the particles arrive many a second; the session follows when they pause.
-        self._edited = QTimer(self, singleShot=True, interval=400)
-        self._edited.timeout.connect(self._take_edited_particles)
-        self._edited_keys: set[int] = set()
-        session.particles_changed.connect(self._on_particles)
+        self.mirroring = False
+        self.painting = Painting(self)
+        session.particles_edited.connect(self._on_particles_edited)
         session.hand_labels_changed.connect(self._on_hand_labels)
         session.predictions_changed.connect(self._on_predictions)
         session.classes_changed.connect(self._on_classes)
@@ -136,14 +135,37 @@ class LayerMirror(QObject):
         if group.particles is layer:
             return
         self.session.set_particles(key, data, name=f"use {layer.name} as particles")
+        if layer.multiscale or not isinstance(layer.data, np.ndarray):
+            layer.visible = False  # nobody can paint into it: a copy of ours takes its place
+            return
         old = group.particles if group.own_particles else None
         group.particles, group.own_particles = layer, False
-        layer.events.paint.connect(self._on_particles_painted)
+        self.painting.watch(layer)
         if old is not None:
             self._remove(old)
 
     # -- session → layers ------------------------------------------------------------------
-    def _on_particles(self, key: int) -> None:
+    def _on_particles_edited(self, key: int, changes: Changes) -> None:
+        state, group = self.session.micrographs[key], self._showing(key)
+        if group is None:
+            return
+        if changes.whole or state.labels is None or None in (group.index, group.hand):
+            self.show_particles(key)
+            return
+        group.index = group.index.updated(state.labels, changes)  # type: ignore[union-attr]
+        if group.particles is None:
+            self.show_particles(key)
+            return
+        with self._quietly():
+            self.painting.follow(group.particles, state.labels, changes)
+        hand = state.hand_labels
+        part = look_up(state.labels[changes.region], list(hand), list(hand.values()))
+        group.hand.data[changes.region] = part  # type: ignore[union-attr]
+        group.hand.refresh(extent=False)  # type: ignore[union-attr]
+        self.outlines.redraw()  # the classes follow with the session's predictions
+
+    def show_particles(self, key: int) -> None:
+        """Draw the particles of a micrograph anew."""
         state, group = self.session.micrographs[key], self._showing(key)
         if group is None:
             return
@@ -164,7 +186,7 @@ class LayerMirror(QObject):
                         color_dict={None: PARTICLE_COLOR, 0: "transparent"}
                     ),
                 )
-                group.particles.events.paint.connect(self._on_particles_painted)
+                self.painting.watch(group.particles)
             elif not np.array_equal(group.particles.data, state.labels):
                 self._show_labels(group.particles, state.labels)
         self._show_hand_labels(key)
@@ -321,7 +343,7 @@ class LayerMirror(QObject):
     # -- layers → session ------------------------------------------------------------------
     def _on_hand_painted(self, event: Any) -> None:
         """Turn a stroke into one edit of the session, then show whole particles again."""
-        if self._mirroring:
+        if self.mirroring:
             return
         key = self.key_of(event.source)
         if key is None:
@@ -349,24 +371,9 @@ class LayerMirror(QObject):
         self.session.label(key, {p: c for p, c in changes.items() if c in known})
         self._show_hand_labels(key)
 
-    def _on_particles_painted(self, event: Any) -> None:
-        key = self.key_of(event.source)
-        if key is not None and not self._mirroring:
-            self._edited_keys.add(key)
-            self._edited.start()
-
-    def _take_edited_particles(self) -> None:
-        for key in sorted(self._edited_keys):
-            layer = self.groups[key].particles if key in self.groups else None
-            if layer is not None and key in self.session.micrographs:
-                self.session.set_particles(key, np.asarray(layer.data), name="edit particles")
-        self._edited_keys.clear()
-
     def flush(self) -> None:
         """Take strokes that wait for their pause now, before a job copies the session."""
-        if self._edited.isActive():
-            self._edited.stop()
-            self._take_edited_particles()
+        self.painting.flush()
 
     # -- layers ----------------------------------------------------------------------------
     def _add_labels(
@@ -416,11 +423,11 @@ class LayerMirror(QObject):
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        before, self._mirroring = self._mirroring, True
+        before, self.mirroring = self.mirroring, True
         try:
             yield
         finally:
-            self._mirroring = before
+            self.mirroring = before
 
     def _remove(self, layer: Layer) -> None:
         if layer in self.viewer.layers:
@@ -437,7 +444,7 @@ class LayerMirror(QObject):
     def _disconnect(self, layer: Layer) -> None:
         if isinstance(layer, Labels):
             layer.events.paint.disconnect(self._on_hand_painted)
-            layer.events.paint.disconnect(self._on_particles_painted)
+            self.painting.forget(layer)
 
     def _on_layer_removed(self, event: Any) -> None:
         self._forget(event.value)
@@ -446,7 +453,7 @@ class LayerMirror(QObject):
         """Bring back the layers of a micrograph that the person deleted."""
         state = self.session.micrographs[key]
         if state.labels is not None:
-            self._on_particles(key)
+            self.show_particles(key)
 
     def detach(self, key: int) -> None:
         """Let go of a micrograph: its layers of ours go with it, unless other slices use them."""
@@ -460,7 +467,7 @@ class LayerMirror(QObject):
 
     def shutdown(self) -> None:
         """Disconnect from everything; hand labels and predictions stay on the screen."""
-        self._edited.stop()
+        self.painting.shutdown()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         for group in self.all_groups():
             for name in PLACEMENT:

@@ -81,9 +81,14 @@ class Outlines(QObject):
             self._hovered, self._word = particle, word
             self._draw_few()
 
-    def lasso(self, path: NDArray[np.float64] | None) -> None:
-        """Show a lasso, (m, 2) in pixels (y, x) of the active micrograph; None takes it away."""
+    def lasso(self, path: NDArray[np.float64] | None, *, closed: bool = True) -> None:
+        """Show a lasso, (m, 2) in pixels (y, x) of the active micrograph; None takes it away.
+
+        One that is not `closed` is a line to cut along.
+        """
         self._lasso = path
+        if path is not None and closed:
+            self._lasso = np.concatenate([path, path[:1]])
         self._draw_few()
 
     def redraw(self) -> None:
@@ -145,8 +150,8 @@ class Outlines(QObject):
             for particle, color in wanted
             if (outline := index.outline(particle)) is not None
         ]
-        if self._lasso is not None and len(self._lasso) > 2:
-            rings.append(Ring(np.concatenate([self._lasso, self._lasso[:1]]), SELECTED_COLOR))
+        if self._lasso is not None and len(self._lasso) > 1:
+            rings.append(Ring(self._lasso, SELECTED_COLOR))
         return rings
 
     # -- many --------------------------------------------------------------------------------

@@ -26,8 +26,7 @@ from napari_ssrvae.library.session import MicrographState
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
-    from napari_ssrvae.imaging.particles import Particles
+    from napari_ssrvae.imaging import Particles, PatchSettings, SegmentationSettings
     from napari_ssrvae.learning.evaluation import QualityProgress
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.label_test import LabelTest
@@ -90,6 +89,20 @@ class CutOut:
     patches: NDArray[np.uint8]
     measures: pd.DataFrame
     alike: tuple[PatchSettings, float | None]
+
+    def without(self, ids: Iterable[int], now: FrozenMicrograph) -> CutOut:
+        """Return these but for some particles, for the micrograph as it is now."""
+        stay = ~np.isin(self.measures["label"].to_numpy(), np.fromiter(ids, np.int64))
+        return CutOut(now, self.patches[stay], self.measures[stay], self.alike)
+
+    def joined(self, more: CutOut) -> CutOut:
+        """Return these and others of the same micrograph, in the order of the ids."""
+        import pandas as pd
+
+        measures = pd.concat([self.measures, more.measures], ignore_index=True)
+        order = np.argsort(measures["label"].to_numpy(), kind="stable")
+        patches = np.concatenate([self.patches, more.patches])[order]
+        return CutOut(more.micrograph, patches, measures.iloc[order], more.alike)
 
 
 @contextmanager
@@ -258,25 +271,32 @@ def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
 
 
 def cut_out(
-    micrographs: Sequence[FrozenMicrograph], alike: tuple[PatchSettings, float | None]
+    micrographs: Sequence[tuple[FrozenMicrograph, CutOut | None]],
+    alike: tuple[PatchSettings, float | None],
 ) -> Generator[CutOut | None, None, None]:
     """Cut out and measure particles to be looked at, one micrograph after the other.
 
     With patches of this size and scale in micrographs of that pixel size (nm); where there is no
-    scale yet, the first micrograph sets it.
+    scale yet, the first micrograph sets it. Beside a micrograph stands what is cut out of it
+    already: after a correction, only the others are.
     """
     yield None
     from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.workflow import extract_alike
 
     patches, pixel_size = alike
-    for m in micrographs:
-        if patches.scale is None:
+    for m, known in micrographs:
+        ids = None
+        if known is not None:
+            patches, pixel_size = known.alike
+            ids = np.setdiff1d(np.unique(m.labels), [0, *known.measures["label"]])
+        elif patches.scale is None:
             pixel_size = m.micrograph.pixel_size
-        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
         patches = PatchSettings(patches.size, patches.scale or particles.scale)
         grey = (255 * particles.patches).astype(np.uint8)
-        yield CutOut(m, grey, particles.table, (patches, pixel_size))
+        made = CutOut(m, grey, particles.table, (patches, pixel_size))
+        yield made if known is None else known.joined(made)
 
 
 def classify(
@@ -292,6 +312,28 @@ def classify(
         predictions[m.key] = predict_particles(particles, workflow.model)
         yield None
     return predictions
+
+
+def classify_some(
+    workflow: Workflow, micrograph: FrozenMicrograph, ids: NDArray[np.int64]
+) -> Generator[None, None, Predictions]:
+    """Classify some particles of a micrograph; only these are cut out."""
+    yield None
+    from napari_ssrvae.library.predictions import predict_particles
+
+    particles = workflow.particles(micrograph.micrograph, micrograph.labels, ids)
+    yield None
+    return predict_particles(particles, workflow.model)
+
+
+def split(
+    labels: NDArray[np.int32], ids: Iterable[int]
+) -> Generator[None, None, tuple[NDArray[np.int32], list[int]]]:
+    """Take many particles apart at their necks."""
+    yield
+    from napari_ssrvae.library.editing import split_particles
+
+    return split_particles(labels, list(ids))
 
 
 def suggest(
@@ -367,12 +409,13 @@ def export(
 
     library: ParticleLibrary | None = None
     for m in micrographs:
+        particles = workflow.particles(m.micrograph, m.labels)
         part = ParticleLibrary.from_predictions(
-            workflow.particles(m.micrograph, m.labels),
+            particles,
             workflow.model,
             names=classes,
             labels=m.hand_labels,
-            predictions=m.predictions,
+            predictions=_of_all(particles, workflow, m.predictions),
             micrograph=m.micrograph,
             label_image=m.labels,
         )
@@ -385,6 +428,21 @@ def export(
     else:
         library.export(path, format=form)
     return path, len(library)
+
+
+def _of_all(
+    particles: Particles, workflow: Workflow, said: Predictions | None
+) -> Predictions | None:
+    """Return predictions of all particles: those that were corrected may have none yet."""
+    from napari_ssrvae.library.predictions import predict_particles
+
+    if said is None:
+        return None
+    missing = ~np.isin(particles.table["label"].to_numpy(), said.particle_ids)
+    if not missing.any():
+        return said
+    more = predict_particles(particles.subset(missing), workflow.model)
+    return said.updated(more) if said.agrees_with(more) else None
 
 
 def open_library(path: Path) -> Generator[None, None, ParticleLibrary]:

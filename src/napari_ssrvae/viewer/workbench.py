@@ -14,11 +14,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
 from napari_ssrvae.imaging import SegmentationSettings
+from napari_ssrvae.library.correction import still_true
 from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
 from napari_ssrvae.viewer.catalogue import ParticleCatalogue
+from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
@@ -81,6 +83,7 @@ class Workbench(QObject):
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self.stacks, self)
         self.catalogue = ParticleCatalogue(self)
+        self.correcting = Correcting(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.stack_work = StackWork(self)
         self.picker.hovered.connect(self._on_hovered)
@@ -315,9 +318,13 @@ class Workbench(QObject):
         self.session.set_workflow(trained.workflow)
         for frozen in trained_on:
             state = self.session.micrographs.get(frozen.key)
-            if state is None or state.labels is not frozen.labels:
+            if state is None or state.labels is None:
                 continue
-            self.session.set_predictions(frozen.key, trained.predictions[frozen.key])
+            said = still_true(trained.predictions[frozen.key], frozen.labels, state.labels)
+            if not len(said) and state.predictions is None:
+                continue  # they were found anew meanwhile
+            self.session.set_predictions(frozen.key, said)
+            self.correcting.classify_missing(frozen.key)
             if state.hand_labels != frozen.hand_labels:
                 self.retraining.remember(frozen.key)
         self.class_images_changed.emit()
@@ -355,8 +362,10 @@ class Workbench(QObject):
     def _on_classified(self, made_for: dict[int, Any], predictions: dict[int, Any]) -> None:
         for key, predicted in predictions.items():
             state = self.session.micrographs.get(key)
-            if state is not None and state.labels is made_for[key]:
-                self.session.set_predictions(key, predicted)
+            if state is not None and state.labels is not None:
+                said = still_true(predicted, made_for[key], state.labels)
+                self.session.set_predictions(key, said)
+                self.correcting.classify_missing(key)
 
     def classify_all(self) -> None:
         """Classify all particles that the trained model has not classified yet."""
@@ -519,6 +528,7 @@ class Workbench(QObject):
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
         self.catalogue.shutdown()
+        self.correcting.shutdown()
         self.suggesting.shutdown()
         self.retraining.shutdown()
         self.stack_work.shutdown()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -70,6 +72,7 @@ class ParticlesPanel(Panel):
         self.body.addWidget(self.find)
         self._build_all_slices()
         self._build_elsewhere()
+        self.body.addLayout(self._corrections())
         self._watch_settings()
 
     def _watch_settings(self) -> None:
@@ -116,6 +119,33 @@ class ParticlesPanel(Panel):
         self.body.addLayout(row)
         self.workbench.stack_work.progress.connect(self._show_progress)
 
+    def _corrections(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.merge = self._button(
+            "Merge", "Make one particle of those selected (M); Shift + click selects", "merge"
+        )
+        self.divide = self._button(
+            "Split",
+            "Take what is selected apart at its necks (S). With Ctrl + drag, draw a line through a "
+            "particle to cut it there",
+            "split",
+        )
+        self.delete = self._button("Delete", "Delete the selected particles (Delete)", "delete")
+        for button in (self.merge, self.divide, self.delete):
+            row.addWidget(button)
+        return row
+
+    def _button(self, text: str, tip: str, what: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip + ".")
+        button.clicked.connect(partial(self._correct, what))
+        return button
+
+    def _correct(self, what: str, *_: object) -> None:
+        picker = self.workbench.picker
+        picker.mean_selection()  # the mouse is on the button, not on a particle
+        getattr(picker, f"ask_{what}")()
+
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
         return SegmentationSettings(
@@ -150,7 +180,13 @@ class ParticlesPanel(Panel):
         elif state.particle_ids.size == 0:
             self.count.setText("No particles found: try another method or a smaller minimum size.")
         else:
-            self.count.setText(self._counted(state.particle_ids.size))
+            corrected = ", corrected by hand" if state.corrected else ""
+            self.count.setText(self._counted(state.particle_ids.size) + corrected)
+        selection = self.session.selection
+        here = selection.of_micrograph(self.session.active_key) if selection else frozenset()
+        self.merge.setEnabled(len(here) > 1)
+        self.divide.setEnabled(bool(here))
+        self.delete.setEnabled(bool(selection))
 
     def _counted(self, here: int) -> str:
         """Return how many particles there are, here and in all micrographs."""
@@ -181,7 +217,8 @@ class ParticlesPanel(Panel):
     def _settings_changed(self, *_: object) -> None:
         self.workbench.remember("segmentation", self.settings())
         state = self.session.active
-        if state is not None and state.recipe is not None:
+        # What was corrected by hand is replaced only when a person asks for it.
+        if state is not None and state.recipe is not None and not state.corrected:
             self.again.start()
 
     def _find_again(self) -> None:
