@@ -18,6 +18,7 @@ from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption
+from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
@@ -71,6 +72,7 @@ class Workbench(QObject):
         self.mirror = LayerMirror(viewer, session, self)
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self)
+        self.catalogue = ParticleCatalogue(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.picker.set_armed(True)
         self.picker.next_wanted.connect(self.suggesting.go_on)
@@ -454,6 +456,7 @@ class Workbench(QObject):
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
+        self.catalogue.shutdown()
         self.suggesting.shutdown()
         self.retraining.shutdown()
         self.picker.shutdown()
