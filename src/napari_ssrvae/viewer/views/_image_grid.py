@@ -125,10 +125,10 @@ class ImageGrid(QWidget):
         return (row, column) if 0 <= row < rows and 0 <= column < columns else None
 
     def _left(self) -> int:
-        return self.fontMetrics().horizontalAdvance("−0.00") + 4 if self._ends[1] else 2
+        return int(self.fontMetrics().horizontalAdvance("−0.00")) + 4 if self._ends[1] else 2
 
     def _line(self) -> int:
-        return self.fontMetrics().height() + 2
+        return int(self.fontMetrics().height()) + 2
 
     def _fix_size(self) -> None:
         rows, columns = self.shape()
@@ -177,7 +177,7 @@ class ImageGrid(QWidget):
             text = self._tips[cell[0]][cell[1]] if cell else self.toolTip()
             QToolTip.showText(event.globalPos(), text, self)
             return True
-        return super().event(event)
+        return bool(super().event(event))
 
     # ------------------------------------------------------------------ painting
 

@@ -149,7 +149,7 @@ class ProbabilityBars(QWidget):
         self.update()
 
     def _line(self) -> int:
-        return self.fontMetrics().height() + 6
+        return int(self.fontMetrics().height()) + 6
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Draw name, bar and percentage of each class."""
@@ -350,7 +350,8 @@ class Inspector(ThemedWidget):
         columns = 5 if wide else 2
         share = room * 3 // 5 if wide else room
         side = max(SMALL, min(LARGE, (share - 6 * (columns - 1)) // columns))
-        for picture in (*self.pictures.values(), self.dial):
+        self.dial.set_side(side)
+        for picture in self.pictures.values():
             picture.set_side(side)
         for caption in self._captions:
             caption.setFixedWidth(side)
