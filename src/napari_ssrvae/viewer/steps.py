@@ -12,6 +12,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from napari_ssrvae.library.session import MicrographState
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_ssrvae.imaging import Particles, PatchSettings, SegmentationSettings
+    from napari_ssrvae.imaging import GreyLevels, Particles, PatchSettings, SegmentationSettings
     from napari_ssrvae.learning.evaluation import QualityProgress
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.label_test import LabelTest
@@ -57,6 +58,13 @@ class FrozenMicrograph:
         if state.labels is None:
             raise InputError(f"Find the particles of {state.micrograph.name} first.")
         return cls(key, state.micrograph, state.labels, dict(state.hand_labels), state.predictions)
+
+    @cached_property
+    def grey_levels(self) -> GreyLevels:
+        """Found when some particles are first cut out, and kept for the next."""
+        from napari_ssrvae.imaging import GreyLevels
+
+        return GreyLevels.of(self.micrograph.image, self.labels)
 
 
 @dataclass(frozen=True)
