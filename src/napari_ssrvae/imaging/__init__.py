@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "segmentation",
         "settings",
         "shape",
+        "slices",
         "units",
         "vendors",
     ],
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "segmentation": ["segment_particles", "segment_with"],
         "settings": ["METHODS", "SegmentationSettings"],
         "shape": ["measure_shapes"],
+        "slices": ["SliceReader"],
         "units": ["length_in_nm"],
     },
 )

@@ -7,7 +7,7 @@ hand their results back to a slot on the main thread.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -123,17 +123,34 @@ class Session:
             self.active_key = key
             self.active_changed.emit()
 
-    def set_pixel_size(self, key: int, pixel_size: float | None) -> None:
-        """Correct the pixel size (nm) of a micrograph."""
+    def set_pixel_size(
+        self,
+        key: int,
+        pixel_size: float | None,
+        *,
+        alike: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
+        """Correct the pixel size (nm) of a micrograph, and of all that have the same by nature.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph.
+        pixel_size : float or None
+            nm per pixel.
+        alike : callable
+            Gives the keys of the other slices of its stack, as they are when it is asked.
+        """
         state = self.micrographs[key]
         if pixel_size is not None and not (np.isfinite(pixel_size) and pixel_size > 0):
             raise InputError(f"A pixel size of {pixel_size} nm is not possible: give one above 0.")
         before = state.micrograph.pixel_size
 
         def put(value: float | None) -> None:
-            if (state := self.micrographs.get(key)) is not None:
+            for one in {key, *alike()} & self.micrographs.keys():
+                state = self.micrographs[one]
                 state.micrograph = replace(state.micrograph, pixel_size=value)
-                self.micrographs_changed.emit()
+            self.micrographs_changed.emit()
 
         if before != pixel_size:
             self.history.do(Step("pixel size", lambda: put(pixel_size), lambda: put(before)))
@@ -241,6 +258,8 @@ class Session:
     def _label_step_name(self, changes: Sequence[Mapping[int, int]]) -> str:
         count = sum(len(of_one) for of_one in changes)
         what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
+        if not any(c for of_one in changes for c in of_one.values()):
+            return f"clear the label{'s' if count > 1 else ''} of {what}"
         names = {self.class_name(c) for of_one in changes for c in of_one.values()}
         return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
 
@@ -279,16 +298,28 @@ class Session:
         return new
 
     def edit_class(
-        self, class_id: int, *, name: str | None = None, color: str | None = None
+        self,
+        class_id: int,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        counted: bool | None = None,
     ) -> None:
-        """Rename or recolour a class, as one undoable step; names stay unique."""
+        """Rename, recolour or (not) count a class, as one undoable step; names stay unique."""
         old = next(c for c in self.classes if c.id == class_id)
-        new = replace(old, name=(name or old.name).strip(), color=color or old.color)
+        new = replace(
+            old,
+            name=(name or old.name).strip(),
+            color=color or old.color,
+            counted=old.counted if counted is None else counted,
+        )
         if any(c.name == new.name for c in self.classes if c.id != class_id):
             raise InputError(f"There is already a class {new.name!r}: choose another name.")
         if new != old:
             classes = tuple(new if c.id == class_id else c for c in self.classes)
             what = f"rename {old.name} to {new.name}" if name else f"recolour {old.name}"
+            if new.counted != old.counted:
+                what = f"{'count' if new.counted else 'leave out'} {old.name} in the figures"
             self._change_classes(classes, what)
 
     def remove_class(self, class_id: int) -> None:

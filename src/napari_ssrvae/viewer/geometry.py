@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,10 +23,15 @@ class ParticleIndex:
     """
 
     def __init__(self, labels: NDArray[np.int32]) -> None:
+        self.labels = labels
+
+    @cached_property
+    def _boxes(self) -> list[Box | None]:
+        # On first use: who steps through a stack asks most slices for none.
         from scipy import ndimage  # slow to load, and not needed to open the dock
 
-        self.labels = labels
-        self._boxes: list[Box | None] = ndimage.find_objects(labels)
+        boxes: list[Box | None] = ndimage.find_objects(self.labels)
+        return boxes
 
     def box(self, particle: int) -> Box | None:
         """Return the bounding box of a particle, or None if there is no such particle."""

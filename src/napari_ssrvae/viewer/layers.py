@@ -5,6 +5,9 @@ ours, or a Labels layer that the person picked), a hand-label layer (rings, valu
 and an overlay of the predicted classes. Lines over the canvas outline the hovered and the selected
 particles. The session is the truth: a layer that the person deletes comes back when it is needed
 again, and a stroke painted into the hand labels becomes one step of the session's history.
+
+The slices of a stack share one image layer and one group of layers, which holds the data of the
+slice that is shown: a thousand slices cost as many layers as one.
 """
 
 from __future__ import annotations
@@ -35,14 +38,23 @@ PARTICLE_COLOR = "#35e0ff"
 
 @dataclass
 class LayerGroup:
-    """The layers of one micrograph; None where there is none (yet, or any more)."""
+    """The layers of one micrograph, or of all slices of a stack.
+
+    None where there is none (yet, or any more); `shown` is the micrograph whose data they hold.
+    """
 
     image: Image
+    shown: int
     particles: Labels | None = None
     own_particles: bool = True
     hand: Labels | None = None
     overlay: Labels | None = None
     index: ParticleIndex | None = None
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether other slices may come into these layers."""
+        return bool(self.image.ndim > 2)
 
     def ours(self) -> list[Layer]:
         """Return the layers that we made."""
@@ -76,30 +88,45 @@ class LayerMirror(QObject):
 
     # -- the micrograph's image ------------------------------------------------------------
     def attach(self, key: int, image: Image) -> None:
-        """Mirror a micrograph of the session around its image layer."""
-        self.groups[key] = LayerGroup(image)
+        """Mirror a micrograph of the session around its image layer.
+
+        Another slice of a stack that is there already shares its layers, and waits to be shown.
+        """
+        if (group := next((g for g in self.all_groups() if g.image is image), None)) is not None:
+            self.groups[key] = group
+            return
+        self.groups[key] = LayerGroup(image, key)
         for name in PLACEMENT:
             if (emitter := getattr(image.events, name, None)) is not None:
                 emitter.connect(self._on_placement)
 
+    def all_groups(self) -> list[LayerGroup]:
+        """Return each group once, however many slices share it."""
+        return list({id(group): group for group in self.groups.values()}.values())
+
+    def _showing(self, key: int) -> LayerGroup | None:
+        """Return the layers that hold a micrograph's data now; none do for a hidden slice."""
+        group = self.groups.get(key)
+        return group if group is not None and group.shown == key else None
+
     def key_of(self, layer: Layer | None) -> int | None:
-        """Return the micrograph that a layer belongs to."""
-        for key, group in self.groups.items():
+        """Return the micrograph that a layer shows."""
+        for group in self.all_groups():
             if layer is not None and (
                 layer in (group.image, group.particles) or layer in group.ours()
             ):
-                return key
+                return group.shown
         return None
 
     def is_ours(self, layer: Layer) -> bool:
         """Say whether we made this layer."""
         return self.outlines.is_ours(layer) or any(
-            layer in group.ours() for group in self.groups.values()
+            layer in group.ours() for group in self.all_groups()
         )
 
     def index(self, key: int | None) -> ParticleIndex | None:
-        """Return where the particles of a micrograph lie."""
-        group = self.groups.get(key) if key is not None else None
+        """Return where the particles of a micrograph lie; None for a slice that is not shown."""
+        group = self._showing(key) if key is not None else None
         return None if group is None else group.index
 
     def use_labels_layer(self, key: int, layer: Labels) -> None:
@@ -117,13 +144,11 @@ class LayerMirror(QObject):
 
     # -- session → layers ------------------------------------------------------------------
     def _on_particles(self, key: int) -> None:
-        state, group = self.session.micrographs[key], self.groups.get(key)
+        state, group = self.session.micrographs[key], self._showing(key)
         if group is None:
             return
         if state.labels is None:
-            group.index = None
-            for layer in group.ours():
-                self._remove(layer)
+            self._take_data_away(group)
             return
         group.index = ParticleIndex(state.labels)
         with self._quietly():
@@ -141,14 +166,24 @@ class LayerMirror(QObject):
                 )
                 group.particles.events.paint.connect(self._on_particles_painted)
             elif not np.array_equal(group.particles.data, state.labels):
-                group.particles.data = state.labels.copy()
+                self._show_labels(group.particles, state.labels)
         self._show_hand_labels(key)
         # Empty until there are predictions: making a layer takes napari a fifth of a second, which
         # nobody notices here, and everybody would at the end of the training.
         self.show_overlay(key)
 
+    def _take_data_away(self, group: LayerGroup) -> None:
+        """Show no particles; a stack keeps its layers, which the next slice needs again."""
+        group.index = None
+        for layer in group.ours():
+            if not group.is_stack:
+                self._remove(layer)
+            elif layer.data.any():
+                layer.data.fill(0)
+                layer.refresh(extent=False)
+
     def _on_hand_labels(self, key: int, changed: frozenset[int]) -> None:
-        group, state = self.groups.get(key), self.session.micrographs[key]
+        group, state = self._showing(key), self.session.micrographs[key]
         if group is None or state.labels is None:
             return
         if group.hand is None or group.index is None or len(changed) > FEW:
@@ -180,13 +215,12 @@ class LayerMirror(QObject):
                 self._show_values(group.hand, state.labels, ids, values)
 
     def _on_predictions(self, key: int) -> None:
-        if key in self.groups:
-            self.show_overlay(key)
+        self.show_overlay(key)
 
     def show_overlay(self, key: int) -> None:
         """Colour the particles of a micrograph by what the session says of them now."""
-        group, state = self.groups[key], self.session.micrographs[key]
-        if state.labels is None:
+        group, state = self._showing(key), self.session.micrographs[key]
+        if group is None or state.labels is None:
             return
         ids, values = self._overlay_values(state)
         with self._quietly():
@@ -218,31 +252,40 @@ class LayerMirror(QObject):
         )
 
     @staticmethod
-    def _show_values(layer: Labels, labels: Any, ids: Any, values: Any) -> None:
-        """Write new values into a layer: in place, which is half the time of setting its data."""
-        if layer.data.shape == labels.shape and layer.data.dtype == np.uint8:
-            look_up(labels, ids, values, out=layer.data)
+    def _show_labels(layer: Labels, labels: Any) -> None:
+        """Write other particles into a layer: in place, which takes a third of the time."""
+        if layer.data.shape == labels.shape and layer.data.dtype == labels.dtype:
+            np.copyto(layer.data, labels)
             layer.refresh(extent=False)
         else:
+            layer.data = labels.copy()
+
+    @staticmethod
+    def _show_values(layer: Labels, labels: Any, ids: Any, values: Any) -> None:
+        """Write new values into a layer: in place, which is half the time of setting its data."""
+        if layer.data.shape != labels.shape or layer.data.dtype != np.uint8:
             layer.data = look_up(labels, ids, values)
+        elif len(ids) or layer.data.any():  # many slices have no label: then there is no change
+            look_up(labels, ids, values, out=layer.data)
+            layer.refresh(extent=False)
 
     def set_overlay_mode(self, mode: str) -> None:
         """Show the predicted class (``"class"``) or how sure the model is (``"confidence"``)."""
         if mode == self.overlay_mode:
             return
         self.overlay_mode = mode
-        for key, group in self.groups.items():
+        for group in self.all_groups():
             if group.overlay is not None:
-                self.show_overlay(key)
+                self.show_overlay(group.shown)
                 group.overlay.colormap = self._overlay_colormap()
 
     def _on_classes(self) -> None:
-        for key, group in self.groups.items():
+        for group in self.all_groups():
             if group.hand is not None:
                 group.hand.colormap = self._class_colormap()
             if group.overlay is not None:
                 group.overlay.colormap = self._overlay_colormap()
-                self.show_overlay(key)
+                self.show_overlay(group.shown)
 
     def _class_colormap(self) -> DirectLabelColormap:
         colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
@@ -256,12 +299,24 @@ class LayerMirror(QObject):
 
     def _on_active(self) -> None:
         """Show the active micrograph's layers and hide the others', which lie at the same place."""
-        for key, group in self.groups.items():
-            active = key == self.session.active_key
-            for layer in (group.image, *group.ours()):
-                if layer in self.viewer.layers:
-                    layer.visible = active
+        key = self.session.active_key
+        active = None if key is None else self.groups.get(key)
+        stepped = False
+        if active is not None and key is not None and active.shown != key:
+            stepped = bool(active.image.visible)
+            self._show_slice(active, key)
+        if not stepped:  # from slice to slice, a layer that the person has hidden stays hidden
+            for group in self.all_groups():
+                for layer in (group.image, *group.ours()):
+                    if layer in self.viewer.layers:
+                        layer.visible = group is active
         self.outlines.redraw()
+
+    def _show_slice(self, group: LayerGroup, key: int) -> None:
+        """Put the data of another slice into the layers of its stack."""
+        self.flush()  # what was painted belongs to the slice that leaves
+        group.shown = key
+        self._on_particles(key)
 
     # -- layers → session ------------------------------------------------------------------
     def _on_hand_painted(self, event: Any) -> None:
@@ -273,6 +328,8 @@ class LayerMirror(QObject):
             return
         state, painted_data = self.session.micrographs[key], np.asarray(event.source.data)
         if state.labels is None:
+            self._take_data_away(self.groups[key])
+            self.message.emit("This slice has no particles yet: find them, then label them.")
             return
         hand = state.hand_labels
         changed = painted_data != look_up(state.labels, list(hand), list(hand.values()))
@@ -340,7 +397,7 @@ class LayerMirror(QObject):
         return layer
 
     def _on_placement(self, event: Any) -> None:
-        for group in self.groups.values():
+        for group in self.all_groups():
             if group.image is event.source:
                 for layer in group.ours():
                     place(layer, group.image)
@@ -371,7 +428,7 @@ class LayerMirror(QObject):
         self._forget(layer)
 
     def _forget(self, layer: Layer) -> None:
-        for group in self.groups.values():
+        for group in self.all_groups():
             for role in ("particles", "hand", "overlay"):
                 if getattr(group, role) is layer:
                     setattr(group, role, None)
@@ -392,8 +449,10 @@ class LayerMirror(QObject):
             self._on_particles(key)
 
     def detach(self, key: int) -> None:
-        """Let go of a micrograph: its layers of ours go with it."""
+        """Let go of a micrograph: its layers of ours go with it, unless other slices use them."""
         group = self.groups.pop(key)
+        if any(group is other for other in self.groups.values()):
+            return
         for layer in group.ours():
             self._disconnect(layer)
             if layer in self.viewer.layers:
@@ -403,7 +462,7 @@ class LayerMirror(QObject):
         """Disconnect from everything; hand labels and predictions stay on the screen."""
         self._edited.stop()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        for group in self.groups.values():
+        for group in self.all_groups():
             for name in PLACEMENT:
                 if (emitter := getattr(group.image.events, name, None)) is not None:
                     emitter.disconnect(self._on_placement)

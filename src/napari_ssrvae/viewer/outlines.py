@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_ssrvae.viewer.geometry import rims
-from napari_ssrvae.viewer.placement import keeping_active_layer, place
+from napari_ssrvae.viewer.placement import keeping_active_layer, obstacle, place
 from napari_ssrvae.viewer.views.color import SELECTED as SELECTED_COLOR
 from napari_ssrvae.viewer.views.marks import CanvasMarks, Ring
 
@@ -57,6 +57,7 @@ class Outlines(QObject):
             viewer.scene.camera.events.orientation,
             viewer.dims.events.ndisplay,
             viewer.dims.events.order,
+            viewer.dims.events.ndim,
             viewer.canvas.grid.events.enabled,
         )
         for event in self._camera_events:
@@ -100,9 +101,8 @@ class Outlines(QObject):
         if self.marks is None:
             return
         viewer, camera = self.viewer, self.viewer.scene.camera
-        flat = viewer.dims.ndisplay == 2 and not viewer.canvas.grid.enabled
-        in_order = tuple(viewer.dims.displayed) == tuple(range(viewer.dims.ndim))[-2:]
-        self.marks.setVisible(flat and in_order)
+        seen = obstacle(viewer.dims) is None and not viewer.canvas.grid.enabled
+        self.marks.setVisible(seen)
         down, right = (str(axis) for axis in camera.orientation2d)
         signs = (1 if down == "down" else -1, 1 if right == "right" else -1)
         self.marks.look((camera.center[-2], camera.center[-1]), camera.zoom, signs)
@@ -121,7 +121,7 @@ class Outlines(QObject):
             self.marks.set_word(self._word, *corner[0].tolist())
 
     def _in_world(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where pixels (m, 2) of the active micrograph lie in the world."""
+        """Return where pixels (m, 2) of the active micrograph lie in the world (down, right)."""
         image = self._image()
         # The map is affine: three points give it whole.
         lead = (0.0,) * (image.ndim - 2)
@@ -129,7 +129,8 @@ class Outlines(QObject):
             np.asarray(image.data_to_world((*lead, *at)))[-2:] for at in ((0, 0), (1, 0), (0, 1))
         )
         world: NDArray[np.float64] = origin + path @ np.stack([down - origin, right - origin])
-        return world
+        transposed = tuple(self.viewer.dims.displayed) != tuple(sorted(self.viewer.dims.displayed))
+        return world[:, ::-1] if transposed else world
 
     def _rings(self) -> list[Ring]:
         index = self.mirror.index(self.session.active_key)

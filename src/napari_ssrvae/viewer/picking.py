@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.layers import LayerMirror
+from napari_ssrvae.viewer.placement import obstacle
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -47,6 +48,13 @@ SHORTCUTS = (
     ),
     Shortcut(
         "0", "clear the label of the particle under the mouse, or of all selected", "press_class", 0
+    ),
+    # napari's own keys for layers are L, Space, Enter; G is free in every kind of layer.
+    Shortcut(
+        "G",
+        "label the particle under the mouse, or all selected, as the class chosen in the table "
+        "(also the tenth and later ones)",
+        "press_current",
     ),
     Shortcut("N", "go to the next particle that is worth a label", "ask_next"),
     Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
@@ -85,6 +93,7 @@ class Picker(QObject):
     next_wanted = Signal()
     accept_wanted = Signal()
     help_wanted = Signal()
+    elsewhere = Signal(int)  # key of another micrograph, which undo or redo has changed
 
     def __init__(
         self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
@@ -100,6 +109,7 @@ class Picker(QObject):
         viewer.mouse_move_callbacks.append(self._on_move)
         viewer.mouse_drag_callbacks.append(self._on_press)
         viewer.layers.selection.events.active.connect(self._bind_active)
+        session.active_changed.connect(self._look_again)
         for keys, handler in self._keys.items():
             viewer.bind_key(keys, handler, overwrite=True)
         self._bind_active()
@@ -122,8 +132,12 @@ class Picker(QObject):
 
         Until the mouse moves to a particle: the camera has moved under it, or it is elsewhere.
         """
-        self._hover(0)
+        self.forget_mouse()
         self._meant = self.session.selection
+
+    def forget_mouse(self) -> None:
+        """Mean no particle under the mouse until it moves: the camera has moved under it."""
+        self._hover(0)
 
     def press(self, shortcut: Shortcut) -> None:
         """Do what a key is for."""
@@ -159,6 +173,13 @@ class Picker(QObject):
         class_id = self.session.classes[row - 1].id if row else 0
         if class_id:
             self.session.set_current_class(class_id)
+        self._give(class_id)
+
+    def press_current(self) -> None:
+        """Give the current class to what is meant: see `press_class`."""
+        self._give(self.session.current_class)
+
+    def _give(self, class_id: int) -> None:
         key, selection = self.session.active_key, self.session.selection
         place = Place(key, self.under_mouse) if key is not None and self.under_mouse else None
         if place is not None and (selection is None or place not in selection):
@@ -178,20 +199,39 @@ class Picker(QObject):
         """Ask what the keys do."""
         self.help_wanted.emit()
 
-    def undo(self) -> None:
-        """Take the last step back."""
+    def undo(self, steps: int = 1) -> None:
+        """Take the last step, or several, back, and look at where it was."""
         self.mirror.flush()
-        self.session.history.undo()
+        self._looking(self.session.history.undo, steps)
 
-    def redo(self) -> None:
-        """Do the last undone step again."""
-        self.session.history.redo()
+    def redo(self, steps: int = 1) -> None:
+        """Do the last undone step, or several, again, and look at where it was."""
+        self._looking(self.session.history.redo, steps)
+
+    def _looking(self, act: Callable[[], Any], times: int) -> None:
+        """Do something, and go to the micrograph that it changed if that is another one."""
+        changed: set[int] = set()
+
+        def remember(key: int, *_: object) -> None:
+            changed.add(key)
+
+        signals = (self.session.hand_labels_changed, self.session.particles_changed)
+        for signal in signals:
+            signal.connect(remember)
+        try:
+            for _ in range(times):
+                act()
+        finally:
+            for signal in signals:
+                signal.disconnect(remember)
+        if len(changed) == 1 and self.session.active_key not in changed:
+            self.elsewhere.emit(changed.pop())
 
     # -- mouse -----------------------------------------------------------------------------
     def _particle_at(self, position: Any) -> int:
         key = self.session.active_key
         index = self.mirror.index(key)
-        if index is None or key is None:
+        if index is None or key is None or obstacle(self.viewer.dims) is not None:
             return 0
         return index.at(*self._in_image(position))
 
@@ -203,6 +243,11 @@ class Picker(QObject):
 
     def _on_move(self, _: Any, event: Any) -> None:
         self._hover(self._particle_at(event.position))
+
+    def _look_again(self) -> None:
+        """Mean what lies under the mouse now that another micrograph, or slice, is there."""
+        self._hover(0)
+        self._hover(self._particle_at(self.viewer.cursor.position))
 
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
@@ -289,4 +334,5 @@ class Picker(QObject):
             if ours in callbacks:
                 callbacks.remove(ours)
         self.viewer.layers.selection.events.active.disconnect(self._bind_active)
+        self.session.active_changed.disconnect(self._look_again)
         self._keys.clear()

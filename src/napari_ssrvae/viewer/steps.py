@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.imaging.slices import Index, SliceReader
 from napari_ssrvae.library.session import MicrographState
 
 if TYPE_CHECKING:
@@ -115,6 +116,55 @@ def find(
     from napari_ssrvae.imaging.segmentation import segment_with
 
     return segment_with(micrograph, settings)
+
+
+@dataclass(frozen=True)
+class FoundSlice:
+    """One slice of a stack, as a job over all of them goes on."""
+
+    index: Index
+    micrograph: Micrograph
+    labels: NDArray[np.int32] | None  # None where nothing could be found
+    done: int
+    total: int
+
+
+def find_in_slices(
+    stop: threading.Event,
+    reader: SliceReader,
+    indices: Sequence[Index],
+    settings: SegmentationSettings,
+) -> Generator[FoundSlice | None, None, int]:
+    """Segment slices of a stack one by one; returns how many were, which `stop` ends early."""
+    yield None
+    from napari_ssrvae.imaging.segmentation import segment_with
+
+    done = 0
+    for done, index in enumerate(indices, start=1):
+        micrograph = reader.read(index)
+        try:
+            labels = segment_with(micrograph, settings)
+        except InputError:  # an empty slice, which says so itself when it is looked at
+            labels = None
+        yield FoundSlice(index, micrograph, labels, done, len(indices))
+        if stop.is_set():
+            break
+    return done
+
+
+def take_slices(
+    stop: threading.Event, reader: SliceReader, indices: Sequence[Index], labels: Any
+) -> Generator[FoundSlice | None, None, int]:
+    """Read the particles of slices of a stack from labels made elsewhere, (..., H, W)."""
+    yield None
+    done = 0
+    for done, index in enumerate(indices, start=1):
+        of_slice = np.asarray(labels[index], dtype=np.int32)
+        found = of_slice if of_slice.any() else None
+        yield FoundSlice(index, reader.read(index), found, done, len(indices))
+        if stop.is_set():
+            break
+    return done
 
 
 def train(
