@@ -37,7 +37,6 @@ from qtpy.QtWidgets import QAbstractItemView, QWidget
 from napari_ssrvae.viewer.views._gallery_order import Flags, GalleryItems, Rows
 from napari_ssrvae.viewer.views._gallery_tiles import (
     PADDING,
-    Mark,
     Pictures,
     PictureStore,
     TilePainter,
@@ -146,8 +145,7 @@ class TileGrid(QAbstractItemView):
 
     def set_items(self, items: GalleryItems, colors: Sequence[str]) -> None:
         """Draw these particles; selection and pictures stay if there are as many as before."""
-        self.painter.set_items(items)
-        self.painter.set_colors(colors)
+        self.painter.set_items(items, colors)
         if len(items) != len(self._selected):
             self._selected = self._wanted = self._fixed = np.zeros(len(items), bool)
         self.viewport().update()
@@ -186,8 +184,19 @@ class TileGrid(QAbstractItemView):
 
     def set_side(self, side: int) -> None:
         """Draw the pictures with this many px a side."""
-        self.painter.side = side
+        self.painter.set_look(side=side)
         self._lay_out()
+
+    def set_upright(self, upright: bool) -> None:
+        """Turn the pictures upright, or show them as they lie."""
+        self.painter.set_look(upright=upright)
+        self.viewport().update()
+
+    def forget_pictures(self) -> None:
+        """Ask for the pictures anew when they are next seen."""
+        self.store.clear()
+        self.painter.forget_pictures()
+        self.viewport().update()
 
     # ------------------------------------------------------------------ geometry
 
@@ -430,9 +439,14 @@ class TileGrid(QAbstractItemView):
         for position, row, image, is_selected in zip(
             positions.tolist(), rows.tolist(), images, selected, strict=True
         ):
-            mark = Mark(is_selected, position == current)
-            cell = QRectF(self._cell_rect(position))
-            self.painter.draw(painter, cell, row, image, mark)
+            self.painter.draw(
+                painter,
+                QRectF(self._cell_rect(position)),
+                row,
+                image,
+                selected=is_selected,
+                focus=position == current,
+            )
         if self._band is not None and self.state() == QAbstractItemView.State.DragSelectingState:
             self._draw_band(painter, *self._band)
         painter.end()

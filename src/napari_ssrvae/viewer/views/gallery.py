@@ -98,7 +98,7 @@ class Gallery(ThemedWidget):
         self._lay_out()
         self.bar.wish_changed.connect(self._arrange)
         self.bar.side_changed.connect(self.grid.set_side)
-        self.bar.upright_changed.connect(self._set_upright)
+        self.bar.upright_changed.connect(self.grid.set_upright)
         self.again.clicked.connect(self._arrange)
         self.show_all.clicked.connect(self.bar.clear_filters)
         self.grid.selection_wanted.connect(self._on_selection)
@@ -168,7 +168,7 @@ class Gallery(ThemedWidget):
         self._items = items
         self.bar.set_choices(items, [name for name, _ in legend], micrograph_names, ranges)
         if not same:
-            self.grid.store.clear()
+            self.grid.forget_pictures()
             self._selected = np.zeros(len(items), bool)
             self.grid.set_rows(np.empty(0, np.int64), back_to_top=False)
         self.grid.set_items(items, [color for _, color in legend])
@@ -194,8 +194,7 @@ class Gallery(ThemedWidget):
 
     def refresh_pictures(self) -> None:
         """Ask for the pictures anew."""
-        self.grid.store.clear()
-        self.grid.viewport().update()
+        self.grid.forget_pictures()
 
     def set_selected(self, rows: ArrayLike, focus: int | None = None) -> None:
         """Mark what is selected; what was selected elsewhere is scrolled into sight.
@@ -298,10 +297,6 @@ class Gallery(ThemedWidget):
         self._making = True
         self.selection_made.emit(rows)
         self._making = False
-
-    def _set_upright(self, upright: bool) -> None:
-        self.grid.painter.upright = upright
-        self.grid.viewport().update()
 
     def _apply_theme(self, theme: Theme) -> None:
         self.grid.painter.set_theme(theme)
