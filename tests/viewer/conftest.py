@@ -13,6 +13,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_ssrvae.viewer import steps
+
 
 class Hands:
     """Drives the dock in its viewer as a person would: mouse and key events on real widgets."""
@@ -191,8 +193,8 @@ def spheres() -> np.ndarray:
 
 
 @pytest.fixture
-def trained(hands: Any, spheres: np.ndarray) -> Any:
-    """A model of small and large discs, trained for three seconds in the window."""
+def labelled(hands: Any, spheres: np.ndarray) -> Any:
+    """Three small and three large discs with labels."""
     hands.viewer.add_image(spheres, name="spheres")
     hands.wait(lambda: hands.session.active is not None)
     hands.find()
@@ -203,6 +205,29 @@ def trained(hands: Any, spheres: np.ndarray) -> Any:
     hands.session.label(key, dict.fromkeys(by_area[:3], 1) | dict.fromkeys(by_area[-3:], 2))
     hands.settle()
     hands.workbench.settings.max_seconds = 3
-    hands.train()
-    hands.wait(lambda: not hands.workbench.jobs.running("suggest"))
     return hands
+
+
+@pytest.fixture(scope="session")
+def trainings() -> list[Any]:
+    """The training of `trained`, which is done once for all tests."""
+    return []
+
+
+@pytest.fixture
+def trained(labelled: Any, trainings: list[Any]) -> Any:
+    """A model of small and large discs, trained for three seconds in the window.
+
+    For the first test that asks; later ones get what that training had returned.
+    """
+    workbench = labelled.workbench
+    if not trainings:
+        done = workbench._on_trained
+        workbench._on_trained = lambda *args: (trainings.append(args[-1]), done(*args))
+        labelled.train()
+    else:
+        frozen = [steps.FrozenMicrograph.of(labelled.session.active_key, labelled.session.active)]
+        workbench._on_trained(frozen, None, trainings[0])
+        labelled.wait(lambda: labelled.dock.views is not None)
+    labelled.wait(lambda: not workbench.jobs.running("suggest"))
+    return labelled

@@ -87,11 +87,11 @@ def test_one_class_only_is_not_enough_and_said(hands: Any, picture: np.ndarray) 
 
 def test_an_unwritable_place_is_named(hands: Any, picture: np.ndarray, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file of somebody's")
-    hands.workbench.open_library(str(tmp_path / "nothing here"))
+    hands.workbench.files.open_library(str(tmp_path / "nothing here"))
     hands.wait(hands.dock.banner.isVisible)
     assert "nothing here" in hands.dock.banner.text()
     hands.click(hands.dock.dismiss)
-    hands.workbench.open_workflow(str(tmp_path / "taken"))
+    hands.workbench.files.open_model(str(tmp_path / "taken"))
     hands.wait(hands.dock.banner.isVisible)
     assert "taken" in hands.dock.banner.text()
 

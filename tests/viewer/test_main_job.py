@@ -154,7 +154,7 @@ def test_from_a_micrograph_to_a_library_and_back(
     before = {key: shown_classes(state) for key, state in hands.session.micrographs.items()}
     hands.dock.shutdown()
     fresh = make_hands(make_napari_viewer(show=True))
-    fresh.workbench.open_library(str(tmp_path / "library"))
+    fresh.workbench.files.open_library(str(tmp_path / "library"))
     fresh.wait(lambda: len(fresh.session.micrographs) == 2)
     after = {s.micrograph.name: s for s in fresh.session.micrographs.values()}
     assert shown_classes(after["B-2h07"]) == before[first]
@@ -162,6 +162,6 @@ def test_from_a_micrograph_to_a_library_and_back(
     assert shown_classes(after["GM59_20"]) == before[second]
     assert [c.name for c in fresh.session.classes] == list(CLASS_NAMES)
     np.testing.assert_array_equal(after["B-2h07"].micrograph.image, image.data)
-    fresh.workbench.export(str(tmp_path / "again.csv"), "csv")
+    fresh.workbench.files.export(str(tmp_path / "again.csv"), "csv")
     assert "no model here" in fresh.dock.banner.text()
     fresh.dock.shutdown()

@@ -82,7 +82,7 @@ def test_a_model_that_was_opened_meanwhile_stays(learning: Any, tmp_path: Path) 
     session.workflow.save(tmp_path / "model")
     session.label(session.active_key, {unlabelled(learning)[0]: 1})
     learning.wait(lambda: workbench.jobs.running("train"))
-    workbench.open_workflow(str(tmp_path / "model"))
+    workbench.files.open_model(str(tmp_path / "model"))
     learning.wait(lambda: workbench.armed)
     opened = session.workflow
     learning.qtbot.wait(500)

@@ -223,7 +223,7 @@ def test_training_spans_slices_and_an_export_names_them(series: Any, tmp_path: P
     assert hands.viewer.dims.current_step[0] == 4
     assert hands.session.active_key == other
     path = tmp_path / "library"
-    hands.workbench.export(str(path / "table.csv"), "csv")
+    hands.workbench.files.export(str(path / "table.csv"), "csv")
     hands.wait(lambda: not hands.workbench.jobs.running("export"))
     table = pd.read_csv(path / "table.csv")
     assert set(table["micrograph"]) == {f"series [{i}]" for i in range(5)}

@@ -107,12 +107,8 @@ class Catalogue:
     def rows_of(self, key: int, particles: ArrayLike) -> Ids:
         """Return the rows of some particles of a micrograph; those not there are left out."""
         start, stop = self._starts.get(key, (0, 0))
-        there = self.particles[start:stop]
-        wanted = np.unique(np.asarray(particles, dtype=np.int64))
-        at = np.searchsorted(there, wanted)
-        found = at < len(there)
-        found[found] = there[at[found]] == wanted[found]
-        return np.asarray(start + at[found], dtype=np.int64)
+        found = np.isin(self.particles[start:stop], np.asarray(particles, dtype=np.int64))
+        return np.asarray(start + np.flatnonzero(found), dtype=np.int64)
 
     def rows(self, selection: Selection | None) -> Ids:
         """Return the rows of what is selected, ascending."""

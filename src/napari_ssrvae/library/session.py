@@ -309,8 +309,8 @@ class Session:
         return next((c.name for c in self.classes if c.id == class_id), "no class")
 
     def set_current_class(self, class_id: int) -> None:
-        """Choose the class that a click gives."""
-        if class_id not in {c.id for c in self.classes}:
+        """Choose the class that a click gives; 0 takes labels away."""
+        if class_id and class_id not in {c.id for c in self.classes}:
             raise InputError(f"There is no class {class_id}: add it to the table first.")
         if class_id != self.current_class:
             self.current_class = class_id
@@ -408,7 +408,7 @@ class Session:
                 if old:
                     new = {p: renumbered[c] for p, c in old.items()}
                     self._put_labels(key, new if forward else old)
-            if self.current_class not in {c.id for c in classes}:
+            if self.current_class and self.current_class not in {c.id for c in classes}:
                 self.current_class = renumbered.get(self.current_class, 0) or classes[0].id
                 self.current_class_changed.emit()
             self.classes_changed.emit()

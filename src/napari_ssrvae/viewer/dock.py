@@ -178,8 +178,8 @@ class ParticleClassifier(QWidget):
         self.banner.hide()
         self.dismiss.hide()
 
-    def show_views(self) -> None:
-        """Open the views below the micrograph."""
+    def show_views(self, title: str = "") -> None:
+        """Open the views below the micrograph, with the one of this title in front."""
         if self._over:
             return
         if self.views is None:
@@ -193,8 +193,10 @@ class ParticleClassifier(QWidget):
             self.views.destroyed.connect(self._forget_views)
         elif self._views_dock is not None:
             self._views_dock.show()
-        # The next steps come into sight: looking, new micrographs, export.
-        self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
+        if title:
+            self.views.show_tab(title)
+        else:  # the next steps come into sight: looking, new micrographs, export
+            self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
 
     def _take_the_corner(self) -> None:
         """Let the dock keep its height beside the views: the steps are read from top to bottom."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +20,10 @@ from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
 from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.correcting import Correcting
+from napari_ssrvae.viewer.files import Files
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
-from napari_ssrvae.viewer.restoring import restore_library
 from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.stack_work import StackWork
 from napari_ssrvae.viewer.stacks import Stacks
@@ -66,8 +65,7 @@ class Workbench(QObject):
     message = Signal(str, bool)  # sentence, is it an error
     training_started = Signal()
     epoch = Signal(object)
-    exported = Signal(str, int)
-    views_wanted = Signal()
+    views_wanted = Signal(str)  # title of the view to be shown, "" where any will do
     class_images_changed = Signal()
     armed_changed = Signal()
     settings_changed = Signal(str)  # which field of `settings` a person changed
@@ -89,7 +87,7 @@ class Workbench(QObject):
         self.picker.hovered.connect(self._on_hovered)
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
-        self.testing = Testing(self)
+        self.testing, self.files = Testing(self), Files(self)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -331,7 +329,7 @@ class Workbench(QObject):
         if before is None:
             self.suggesting.prepare()
             # The overlay first: opening the views takes a moment of its own.
-            QTimer.singleShot(VIEWS_MS, self.views_wanted.emit)
+            QTimer.singleShot(VIEWS_MS, partial(self.views_wanted.emit, ""))
 
     # -- classification --------------------------------------------------------------------
     def set_armed(self, armed: bool) -> None:
@@ -410,92 +408,6 @@ class Workbench(QObject):
         self.session.set_predictions(key, predictions)
         if (note := workflow.scale_note(micrograph)) is not None:
             self._tell(note)
-
-    # -- files -----------------------------------------------------------------------------
-    def export(self, path: str, form: str) -> None:
-        """Write the classified particles of all micrographs."""
-        frozen = [
-            steps.FrozenMicrograph.of(key, state)
-            for key, state in self.session.micrographs.items()
-            if state.predictions is not None
-        ]
-        if not path.strip():
-            self._tell("Type where to write the library first.")
-            return
-        if self.session.workflow is None:
-            self._tell(
-                "These classes came with a library and there is no model here: train, or open the "
-                "model that made them, then export."
-            )
-            return
-        self.jobs.start(
-            "export",
-            steps.export,
-            frozen,
-            self.session.workflow,
-            self.session.classes,
-            Path(path).expanduser(),
-            form,
-            title="Exporting the particle library",
-            on_done=lambda result: self.exported.emit(str(result[0]), result[1]),
-        )
-
-    def save_workflow(self, path: str) -> None:
-        """Save the trained model with all that a new micrograph needs."""
-        self.jobs.start(
-            "save",
-            steps.save_workflow,
-            self._workflow_as_named(),
-            Path(path),
-            title="Saving the model",
-            on_done=lambda saved: self.message.emit(f"The model was saved in {saved}.", False),
-        )
-
-    def _workflow_as_named(self) -> Workflow | None:
-        """Return the model with its classes as the table has them by now: name, colour, debris."""
-        workflow = self.session.workflow
-        if workflow is None:
-            return None
-        now = {c.id: c for c in self.session.classes}
-        classes = tuple(now.get(c.id, c) for c in workflow.classes)
-        unique = len({c.name for c in classes}) == len(classes)
-        return replace(workflow, classes=classes) if unique else workflow
-
-    def open_workflow(self, path: str) -> None:
-        """Open a saved model and arm it."""
-        self.jobs.start(
-            "open workflow",
-            steps.open_workflow,
-            Path(path),
-            title="Opening a model",
-            on_done=self._on_workflow,
-        )
-
-    def _on_workflow(self, opened: tuple[Any, Any]) -> None:
-        workflow, images = opened
-        self.jobs.cancel("train")  # of a model that is no longer wanted
-        self.class_images = dict(images)
-        self.session.set_classes(workflow.classes)
-        self.session.set_workflow(workflow)
-        self.set_armed(True)
-        self.class_images_changed.emit()
-        self.message.emit("The model is ready: every image that you open is classified.", False)
-
-    def open_library(self, path: str) -> None:
-        """Open a saved particle library into the session."""
-        self.jobs.start(
-            "open library",
-            steps.open_library,
-            Path(path),
-            title="Opening a particle library",
-            on_done=self._on_library,
-        )
-
-    def _on_library(self, library: Any) -> None:
-        sentence = self._attempt(restore_library, library, self)
-        if sentence:
-            self.message.emit(sentence, False)
-            self.views_wanted.emit()
 
     # -- selection -------------------------------------------------------------------------
     def select(self, key: int, particle: int, *, center: bool, zoom: bool = False) -> None:

@@ -35,6 +35,7 @@ class ClassesPanel(Panel):
         """Make the controls."""
         self.table = ClassTable()
         self.table.currentCellChanged.connect(self._choose)
+        self.table.cellClicked.connect(self._choose)
         self.table.itemChanged.connect(self._rename)
         self.table.cellDoubleClicked.connect(self._recolor)
         self.table.move_wanted.connect(self._move)
@@ -74,7 +75,21 @@ class ClassesPanel(Panel):
         )
         self.armed.toggled.connect(self.workbench.picker.set_armed)
         self.armed.clicked.connect(partial(self.workbench.remember, "click_labels"))
-        self.body.addWidget(self.armed)
+        self.eraser = self._button(
+            "Eraser", "A click takes the hand label of the particle away", self._erase
+        )
+        self.eraser.setCheckable(True)
+        self.gallery = self._button(
+            "Gallery",
+            "See all particles as pictures below the micrograph: sort them, select many, press the "
+            "key of a class",
+            lambda: self.workbench.views_wanted.emit("Gallery"),
+        )
+        clicks = QHBoxLayout()
+        clicks.addWidget(self.armed, 1)
+        clicks.addWidget(self.eraser)
+        clicks.addWidget(self.gallery)
+        self.body.addLayout(clicks)
         self.under_mouse = note()
         self.body.addWidget(self.under_mouse)
         self.workbench.picker.hovered.connect(self._show_hovered)
@@ -85,6 +100,9 @@ class ClassesPanel(Panel):
         button.setToolTip(tip)
         button.clicked.connect(clicked)
         return button
+
+    def _erase(self, on: bool) -> None:
+        self.session.set_current_class(0 if on else self.session.classes[0].id)
 
     def makes_sense(self) -> bool:
         """Say whether there are particles to label."""
@@ -101,6 +119,12 @@ class ClassesPanel(Panel):
             self.table.blockSignals(False)
             self.table.fit()
         self._show_span()
+        erasing = not self.session.current_class
+        self.eraser.setChecked(erasing)
+        self.remove.setEnabled(not erasing)
+        if erasing:
+            self.table.clearSelection()
+            self.table.setCurrentCell(-1, -1)
         self._show_hovered(self.workbench.picker.under_mouse)
         self.undo.show_names(self.session.history.undo_names)
         self.redo.show_names(self.session.history.redo_names)

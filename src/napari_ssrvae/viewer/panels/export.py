@@ -55,7 +55,7 @@ class ExportPanel(Panel):
         self.body.addWidget(self.export)
         self.result = note()
         self.body.addWidget(self.result)
-        self.workbench.exported.connect(self._on_exported)
+        self.workbench.files.exported.connect(self._on_exported)
 
     def makes_sense(self) -> bool:
         """Say whether there is anything to export."""
@@ -89,7 +89,7 @@ class ExportPanel(Panel):
 
     def _export(self) -> None:
         self.result.setText("")
-        self.workbench.export(self.path.text(), self.format.currentData())
+        self.workbench.files.export(self.path.text(), self.format.currentData())
 
     def _on_exported(self, path: str, particles: int) -> None:
         self.result.setText(f"{particles} particles written to {path}")

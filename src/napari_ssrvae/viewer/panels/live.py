@@ -50,4 +50,4 @@ class LivePanel(Panel):
     def _save(self) -> None:
         folder, _ = QFileDialog.getSaveFileName(self, "Save the model as a folder", "workflow")
         if folder:
-            self.workbench.save_workflow(folder)
+            self.workbench.files.save_model(folder)

@@ -147,12 +147,12 @@ class MicrographPanel(Panel):
     def _open_library(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a particle library (folder)")
         if folder:
-            self.workbench.open_library(folder)
+            self.workbench.files.open_library(folder)
 
     def _open_workflow(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a trained model (workflow folder)")
         if folder:
-            self.workbench.open_workflow(folder)
+            self.workbench.files.open_model(folder)
 
 
 def _numbered(name: str) -> Iterator[str]:
