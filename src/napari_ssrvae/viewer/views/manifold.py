@@ -300,7 +300,7 @@ class ClassManifold(ThemedWidget):
             self.large.set_side(max(LARGE[1], min(LARGE[0], height - 44, width // 4)))
         else:
             self._content.setDirection(QBoxLayout.Direction.TopToBottom)
-            self.grid.fit(width, 10_000)
+            self.grid.fit(width, max(140, height // 2))
             self.large.set_side(max(LARGE[1], min(LARGE[0], width)))
         self.where.setMaximumWidth(max(self.large.width(), 110))
 
