@@ -67,7 +67,7 @@ def test_label_clear_undo_redo(session: Session) -> None:
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.label(key, {1: 0})
     assert session.active.hand_labels == {5: 2}
-    assert session.history.undo_name == "label particle 1 as no class"
+    assert session.history.undo_name == "clear the label of particle 1"
     session.history.undo()
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.history.undo()
@@ -344,3 +344,32 @@ def test_what_is_selected_goes_with_its_particles(session: Session) -> None:
     assert list(session.selection) == [Place(first, 1)]
     session.remove_micrograph(first)
     assert session.selection is None
+
+
+def test_everything_that_a_person_does_is_a_named_step(session: Session) -> None:
+    key = session.active_key
+    assert key is not None
+    session.label(key, {1: 1, 2: 1})
+    session.label(key, {1: 0, 2: 0})
+    session.add_class("rod")
+    session.edit_class(3, counted=False)
+    session.edit_class(3, counted=True)
+    session.edit_class(3, color="#000000")
+    session.set_pixel_size(key, 4.0)
+    session.remove_class(3)
+    assert session.history.undo_names == (
+        "remove rod",
+        "pixel size",
+        "recolour rod",
+        "count rod in the figures",
+        "leave out rod in the figures",
+        "add rod",
+        "clear the labels of 2 particles",
+        "label 2 particles as class 1",
+    )
+    assert session.history.redo_names == ()
+    for _ in range(4):
+        session.history.undo()
+    assert not session.classes[2].counted
+    assert session.history.redo_names[0] == "count rod in the figures"
+    assert session.history.redo_names[-1] == "remove rod"

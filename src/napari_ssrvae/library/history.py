@@ -90,6 +90,16 @@ class History:
         """Name of the step that `redo` would do again, or None."""
         return self._undone[-1].name if self._undone else None
 
+    @property
+    def undo_names(self) -> tuple[str, ...]:
+        """Names of the steps that `undo` would take back, the next one first."""
+        return tuple(step.name for step in reversed(self._done))
+
+    @property
+    def redo_names(self) -> tuple[str, ...]:
+        """Names of the steps that `redo` would do again, the next one first."""
+        return tuple(step.name for step in reversed(self._undone))
+
     def do(self, step: Step) -> None:
         """Apply a new step and remember it; what had been undone is forgotten."""
         step.apply()

@@ -258,6 +258,8 @@ class Session:
     def _label_step_name(self, changes: Sequence[Mapping[int, int]]) -> str:
         count = sum(len(of_one) for of_one in changes)
         what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
+        if not any(c for of_one in changes for c in of_one.values()):
+            return f"clear the label{'s' if count > 1 else ''} of {what}"
         names = {self.class_name(c) for of_one in changes for c in of_one.values()}
         return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
 
@@ -296,16 +298,28 @@ class Session:
         return new
 
     def edit_class(
-        self, class_id: int, *, name: str | None = None, color: str | None = None
+        self,
+        class_id: int,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        counted: bool | None = None,
     ) -> None:
-        """Rename or recolour a class, as one undoable step; names stay unique."""
+        """Rename, recolour or (not) count a class, as one undoable step; names stay unique."""
         old = next(c for c in self.classes if c.id == class_id)
-        new = replace(old, name=(name or old.name).strip(), color=color or old.color)
+        new = replace(
+            old,
+            name=(name or old.name).strip(),
+            color=color or old.color,
+            counted=old.counted if counted is None else counted,
+        )
         if any(c.name == new.name for c in self.classes if c.id != class_id):
             raise InputError(f"There is already a class {new.name!r}: choose another name.")
         if new != old:
             classes = tuple(new if c.id == class_id else c for c in self.classes)
             what = f"rename {old.name} to {new.name}" if name else f"recolour {old.name}"
+            if new.counted != old.counted:
+                what = f"{'count' if new.counted else 'leave out'} {old.name} in the figures"
             self._change_classes(classes, what)
 
     def remove_class(self, class_id: int) -> None:

@@ -49,6 +49,13 @@ SHORTCUTS = (
     Shortcut(
         "0", "clear the label of the particle under the mouse, or of all selected", "press_class", 0
     ),
+    # napari's own keys for layers are L, Space, Enter; G is free in every kind of layer.
+    Shortcut(
+        "G",
+        "label the particle under the mouse, or all selected, as the class chosen in the table "
+        "(also the tenth and later ones)",
+        "press_current",
+    ),
     Shortcut("N", "go to the next particle that is worth a label", "ask_next"),
     Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
     Shortcut("Control-Z", "undo", "undo"),
@@ -166,6 +173,13 @@ class Picker(QObject):
         class_id = self.session.classes[row - 1].id if row else 0
         if class_id:
             self.session.set_current_class(class_id)
+        self._give(class_id)
+
+    def press_current(self) -> None:
+        """Give the current class to what is meant: see `press_class`."""
+        self._give(self.session.current_class)
+
+    def _give(self, class_id: int) -> None:
         key, selection = self.session.active_key, self.session.selection
         place = Place(key, self.under_mouse) if key is not None and self.under_mouse else None
         if place is not None and (selection is None or place not in selection):
@@ -185,17 +199,17 @@ class Picker(QObject):
         """Ask what the keys do."""
         self.help_wanted.emit()
 
-    def undo(self) -> None:
-        """Take the last step back, and look at where it was."""
+    def undo(self, steps: int = 1) -> None:
+        """Take the last step, or several, back, and look at where it was."""
         self.mirror.flush()
-        self._looking(self.session.history.undo)
+        self._looking(self.session.history.undo, steps)
 
-    def redo(self) -> None:
-        """Do the last undone step again, and look at where it was."""
-        self._looking(self.session.history.redo)
+    def redo(self, steps: int = 1) -> None:
+        """Do the last undone step, or several, again, and look at where it was."""
+        self._looking(self.session.history.redo, steps)
 
-    def _looking(self, act: Callable[[], Any]) -> None:
-        """Do something, and go to the micrograph that it changed if that is another one."""
+    def _looking(self, act: Callable[[], Any], steps: int) -> None:
+        """Do something so often, then go to the micrograph that it changed if it is another one."""
         changed: set[int] = set()
 
         def remember(key: int, *_: object) -> None:
@@ -205,7 +219,8 @@ class Picker(QObject):
         for signal in signals:
             signal.connect(remember)
         try:
-            act()
+            for _ in range(steps):
+                act()
         finally:
             for signal in signals:
                 signal.disconnect(remember)
@@ -237,7 +252,6 @@ class Picker(QObject):
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
             self.under_mouse = particle
-            self.mirror.hover(particle)
             self.hovered.emit(particle)
 
     def _on_press(self, _: Any, event: Any) -> Generator[None, None, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,23 +17,26 @@ PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def place(layer: Layer, image: Image) -> None:
-    """Lay a 2-D layer over an image, or over the last two axes of a stack.
+    """Lay a 2-D layer over an image or a stack's last two axes, however scaled, turned and moved.
 
-    However that is scaled, turned and moved.
+    What is in place already is left alone: napari looks at all layers anew for each that is set.
     """
     for name in PLACEMENT:
-        value = getattr(image, name)
-        if name == "affine":
-            layer.affine = value.affine_matrix[-3:, -3:]
-        elif name == "rotate":
-            layer.rotate = np.asarray(value)[-2:, -2:]
-        elif name == "shear":
-            turned = np.asarray(value)
-            layer.shear = turned[-1:] if turned.ndim == 1 else turned[-2:, -2:]
-        elif name == "units":
-            layer.units = value[-2:]
-        else:
-            setattr(layer, name, np.asarray(value)[-2:])
+        wanted = _flat(name, getattr(image, name))
+        if not np.array_equal(_flat(name, getattr(layer, name)), wanted):
+            setattr(layer, name, wanted)
+
+
+def _flat(name: str, value: Any) -> Any:
+    """Return a part of a placement as an array or a tuple for the last two axes."""
+    if name == "units":
+        return value[-2:]
+    if name == "affine":
+        return value.affine_matrix[-3:, -3:]
+    values = np.asarray(value)
+    if name == "shear":
+        return values[-1:] if values.ndim == 1 else values[-2:, -2:]
+    return values[-2:, -2:] if name == "rotate" else values[-2:]
 
 
 def obstacle(dims: Dims) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
+from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
@@ -47,6 +48,9 @@ class Settings:
     patch_size: int = 48
     max_seconds: float | None = None
     retrain: bool = True
+    click_labels: bool = True
+    overlay: str = "class"
+    export_format: str = "library"
 
 
 class Workbench(QObject):
@@ -63,6 +67,7 @@ class Workbench(QObject):
     views_wanted = Signal()
     class_images_changed = Signal()
     armed_changed = Signal()
+    settings_changed = Signal(str)  # which field of `settings` a person changed
 
     def __init__(self, viewer: ViewerModel, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -74,9 +79,12 @@ class Workbench(QObject):
         self.stacks = Stacks(viewer, session, self.mirror, self)
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self.stacks, self)
+        self.catalogue = ParticleCatalogue(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.stack_work = StackWork(self)
-        self.picker.set_armed(True)
+        self.picker.hovered.connect(self._on_hovered)
+        self.picker.set_armed(settings.click_labels)
+        self.mirror.set_overlay_mode(settings.overlay)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -87,6 +95,12 @@ class Workbench(QObject):
         session.micrographs_changed.connect(self._show_pixel_sizes)
         self.adoption.adopted.connect(self._on_adopted)
         self.adoption.adopt_open_layers()
+
+    def remember(self, name: str, value: Any) -> None:
+        """Change a field of the settings for this time and the next."""
+        if getattr(self.settings, name) != value:
+            setattr(self.settings, name, value)
+            self.settings_changed.emit(name)
 
     # -- telling ---------------------------------------------------------------------------
     def _tell(self, sentence: str) -> None:
@@ -102,6 +116,9 @@ class Workbench(QObject):
         except ParticleError as error:
             self._tell(str(error))
             return None
+
+    def _on_hovered(self, particle: int) -> None:
+        self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")
 
     # -- micrographs -----------------------------------------------------------------------
     def open_sample(self) -> None:
@@ -215,7 +232,15 @@ class Workbench(QObject):
         self._attempt(self.session.edit_class, class_id, name=name)
         self.session.classes_changed.emit()
 
-    def remove_class(self, class_id: int) -> None:
+    def recolor_class(self, class_id: int, color: str) -> None:
+        """Give a class another colour ("#rrggbb")."""
+        self._attempt(self.session.edit_class, class_id, color=color)
+
+    def count_class(self, class_id: int, counted: bool) -> None:
+        """Count a class in shares, sizes and reports, or leave it out (debris)."""
+        self._attempt(self.session.edit_class, class_id, counted=counted)
+
+    def remove_class(self, class_id: int, *_: object) -> None:
         """Remove a class."""
         self._attempt(self.session.remove_class, class_id)
 
@@ -308,7 +333,11 @@ class Workbench(QObject):
     def classify_active(self) -> None:
         """Classify the particles of the active micrograph with the trained model."""
         key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
-        if key is None or state is None or workflow is None:
+        if key is None or state is None:
+            self._tell("There is no micrograph: drop one onto the window first.")
+            return
+        if workflow is None:
+            self._tell("There is no model yet: train one, or open one that was saved.")
             return
         frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
         if frozen is not None:
@@ -405,11 +434,21 @@ class Workbench(QObject):
         self.jobs.start(
             "save",
             steps.save_workflow,
-            self.session.workflow,
+            self._workflow_as_named(),
             Path(path),
             title="Saving the model",
             on_done=lambda saved: self.message.emit(f"The model was saved in {saved}.", False),
         )
+
+    def _workflow_as_named(self) -> Workflow | None:
+        """Return the model with its classes as the table has them by now: name, colour, debris."""
+        workflow = self.session.workflow
+        if workflow is None:
+            return None
+        now = {c.id: c for c in self.session.classes}
+        classes = tuple(now.get(c.id, c) for c in workflow.classes)
+        unique = len({c.name for c in classes}) == len(classes)
+        return replace(workflow, classes=classes) if unique else workflow
 
     def open_workflow(self, path: str) -> None:
         """Open a saved model and arm it."""
@@ -477,11 +516,12 @@ class Workbench(QObject):
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
+        self.catalogue.shutdown()
+        self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.suggesting.shutdown()
         self.retraining.shutdown()
         self.stack_work.shutdown()
         self.picker.shutdown()
-        self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.adoption.shutdown()
         self.stacks.shutdown()
         self.mirror.shutdown()

@@ -26,6 +26,7 @@ class MicrographPanel(Panel):
     def build(self) -> None:
         """Make the controls."""
         self.chooser = QComboBox()
+        self.chooser.setAccessibleName("Micrograph")
         self.chooser.setToolTip(
             "The micrograph or stack to work on; the others are hidden meanwhile. Classes, labels "
             "and training span all of them."
@@ -36,6 +37,7 @@ class MicrographPanel(Panel):
         self.chooser.activated.connect(self._choose)
         self.body.addWidget(self.chooser)
         self.size = QDoubleSpinBox()
+        self.size.setAccessibleName("Pixel size")
         self.size.setRange(0, 1e6)
         self.size.setDecimals(4)
         self.size.setSuffix(" nm/px")

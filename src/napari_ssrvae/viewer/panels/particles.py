@@ -35,6 +35,7 @@ class ParticlesPanel(Panel):
         self.method.setToolTip("How particles are told from the background; auto tries several")
         self.polarity = QComboBox()
         self.polarity.addItems(["auto", "bright", "dark"])
+        self.polarity.setCurrentText(settings.segmentation.polarity)
         self.polarity.setToolTip("Are the particles brighter or darker than the background?")
         self.smoothing = QDoubleSpinBox()
         self.smoothing.setRange(0, 20)
@@ -46,8 +47,10 @@ class ParticlesPanel(Panel):
         self.min_area.setRange(0, 1_000_000)
         self.min_area.setSpecialValueText("auto")
         self.min_area.setSuffix(" px²")
+        self.min_area.setValue(round(settings.segmentation.min_area or 0))
         self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
         self.split = QCheckBox("Split touching particles")
+        self.split.setChecked(settings.segmentation.split_touching)
         self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
         self.border = QCheckBox("Leave out particles on the border")
         self.border.setChecked(settings.segmentation.exclude_border)
@@ -66,12 +69,7 @@ class ParticlesPanel(Panel):
         self.find.clicked.connect(self._find)
         self.body.addWidget(self.find)
         self._build_all_slices()
-        self.elsewhere = QComboBox()
-        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
-        self.elsewhere.activated.connect(self._use_layer)
-        self.body.addWidget(self.elsewhere)
-        self.count = note()
-        self.body.addWidget(self.count)
+        self._build_elsewhere()
         self._watch_settings()
 
     def _watch_settings(self) -> None:
@@ -108,6 +106,15 @@ class ParticlesPanel(Panel):
         row.addWidget(self.stop, 1)
         self.body.addLayout(row)
         self.workbench.stack_work.progress.connect(self._show_progress)
+
+    def _build_elsewhere(self) -> None:
+        self.elsewhere = QComboBox()
+        self.elsewhere.setAccessibleName("Labels layer to use as particles")
+        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
+        self.elsewhere.activated.connect(self._use_layer)
+        self.body.addWidget(self.elsewhere)
+        self.count = note()
+        self.body.addWidget(self.count)
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
@@ -172,6 +179,7 @@ class ParticlesPanel(Panel):
         self.workbench.stack_work.find_in_all(self.settings())
 
     def _settings_changed(self, *_: object) -> None:
+        self.workbench.remember("segmentation", self.settings())
         state = self.session.active
         if state is not None and state.recipe is not None:
             self.again.start()

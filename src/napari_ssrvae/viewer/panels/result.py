@@ -17,6 +17,7 @@ class ResultPanel(Panel):
         self.mode = QComboBox()
         self.mode.addItem("predicted class", "class")
         self.mode.addItem("confidence", "confidence")
+        self.mode.setCurrentIndex(max(self.mode.findData(self.workbench.settings.overlay), 0))
         self.mode.setToolTip("Colour each particle by its class, or by how sure the model is")
         self.mode.activated.connect(self._set_mode)
         form = QFormLayout()
@@ -73,3 +74,4 @@ class ResultPanel(Panel):
 
     def _set_mode(self, row: int) -> None:
         self.workbench.mirror.set_overlay_mode(self.mode.itemData(row))
+        self.workbench.remember("overlay", self.mode.itemData(row))
