@@ -158,6 +158,8 @@ class ParticleClassifier(QWidget):
     def _refresh_legend(self) -> None:
         if self.legend is None and (canvas := canvas_of(self.window())) is not None:
             self.legend = CanvasLegend(canvas, self.session)
+            self.workbench.mirror.outlines.draw_on(canvas)
+            self.legend.raise_()
         if self.legend is not None:
             self.legend.refresh()
 

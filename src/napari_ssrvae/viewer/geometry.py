@@ -42,6 +42,14 @@ class ParticleIndex:
             return None
         return tuple((s.start + s.stop - 1) / 2 for s in box)
 
+    def pixels(self, particle: int) -> NDArray[np.intp] | None:
+        """Return the pixels (2, m) of a particle as rows and columns, None if there is none."""
+        if (box := self.box(particle)) is None:
+            return None
+        corner = np.array([[box[0].start], [box[1].start]])
+        pixels: NDArray[np.intp] = np.stack(np.nonzero(self.labels[box] == particle)) + corner
+        return pixels
+
     def inside(self, path: NDArray[np.float64]) -> list[int]:
         """Return the particles whose middle lies in a polygon, (m, 2) in pixels (y, x)."""
         from skimage.measure import points_in_poly
@@ -98,3 +106,39 @@ def look_up(
         band = slice(top, top + BAND)
         np.take(table, labels[band], out=out[band], mode="clip")
     return out
+
+
+def rims(labels: NDArray[np.int32], ids: ArrayLike, width: int) -> NDArray[np.uint8]:
+    """Return an image that is 1 on the outermost pixels of some particles.
+
+    Parameters
+    ----------
+    labels : (H, W) int32 array
+        Label image.
+    ids : (n,) int
+        Particles; the others get 0.
+    width : int
+        How many pixels wide the rim is, at least 1.
+
+    Returns
+    -------
+    (H, W) uint8 array
+    """
+    chosen = look_up(labels, ids, np.ones(np.size(ids)))
+    inner = chosen.copy()
+    inner[0], inner[-1], inner[:, 0], inner[:, -1] = 0, 0, 0, 0
+    down, right = labels[1:] == labels[:-1], labels[:, 1:] == labels[:, :-1]
+    inner[1:] &= down
+    inner[:-1] &= down
+    inner[:, 1:] &= right
+    inner[:, :-1] &= right
+    for _ in range(width - 1):
+        # Eroded once more: what lies beside a pixel of the rim belongs to it.
+        smaller = inner.copy()
+        smaller[1:] &= inner[:-1]
+        smaller[:-1] &= inner[1:]
+        smaller[:, 1:] &= inner[:, :-1]
+        smaller[:, :-1] &= inner[:, 1:]
+        inner = smaller
+    rim: NDArray[np.uint8] = chosen ^ inner  # the inside is part of what is chosen
+    return rim

@@ -2,14 +2,14 @@
 
 Each micrograph has its image layer (the person's), a particles layer (outlines of all particles;
 ours, or a Labels layer that the person picked), a hand-label layer (rings, values = class numbers)
-and an overlay of the predicted classes. One Shapes layer outlines the hovered and the selected
-particle. The session is the truth: a layer that the person deletes comes back when it is needed
+and an overlay of the predicted classes. Lines over the canvas outline the hovered and the selected
+particles. The session is the truth: a layer that the person deletes comes back when it is needed
 again, and a stroke painted into the hand labels becomes one step of the session's history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 CONFIDENCE_STEPS = 10
+# Up to so many particles are drawn anew one by one, more by drawing the layer.
+FEW = 50
 PARTICLE_COLOR = "#35e0ff"
 
 
@@ -149,16 +151,18 @@ class LayerMirror(QObject):
         group, state = self.groups.get(key), self.session.micrographs[key]
         if group is None or state.labels is None:
             return
-        if group.hand is None or len(changed) > 50:
+        if group.hand is None or group.index is None or len(changed) > FEW:
             self._show_hand_labels(key)
-        else:
-            for particle in changed:
-                self._put_value(
-                    group.hand, group.index, particle, state.hand_labels.get(particle, 0)
-                )
-            group.hand.refresh()
-        if state.predictions is not None:
-            self.show_overlay(key)
+            if state.predictions is not None:
+                self.show_overlay(key)
+            return
+        with self._quietly():
+            by_hand = {particle: state.hand_labels.get(particle, 0) for particle in changed}
+            self._show_few(group.hand, group.index, by_hand)
+            if state.predictions is not None and group.overlay is not None:
+                shown = dict(zip(*map(np.ndarray.tolist, self._overlay_values(state)), strict=True))
+                few = {particle: int(shown.get(particle, 0)) for particle in changed}
+                self._show_few(group.overlay, group.index, few)
 
     def _show_hand_labels(self, key: int) -> None:
         group, state = self.groups[key], self.session.micrographs[key]
@@ -307,10 +311,6 @@ class LayerMirror(QObject):
             self._edited.stop()
             self._take_edited_particles()
 
-    def hover(self, particle: int) -> None:
-        """Outline the particle under the mouse (0: none)."""
-        self.outlines.hover(particle)
-
     # -- layers ----------------------------------------------------------------------------
     def _add_labels(
         self,
@@ -347,9 +347,15 @@ class LayerMirror(QObject):
         self.outlines.redraw()
 
     @staticmethod
-    def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:
-        if index is not None and (box := index.box(particle)) is not None:
-            layer.data[box][index.labels[box] == particle] = value
+    def _show_few(layer: Labels, index: ParticleIndex, values: Mapping[int, int]) -> None:
+        """Write the values of a few particles; napari draws only what is around them anew."""
+        places, numbers = [], []
+        for particle, value in values.items():
+            if (pixels := index.pixels(particle)) is not None:
+                places.append(pixels)
+                numbers.append(np.full(pixels.shape[1], value, np.uint8))
+        if places:
+            layer.data_setitem(tuple(np.concatenate(places, axis=1)), np.concatenate(numbers))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:

@@ -222,7 +222,6 @@ class Picker(QObject):
     def _hover(self, particle: int) -> None:
         if particle != self.under_mouse:
             self.under_mouse = particle
-            self.mirror.hover(particle)
             self.hovered.emit(particle)
 
     def _on_press(self, _: Any, event: Any) -> Generator[None, None, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,21 @@ PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def place(layer: Layer, image: Image) -> None:
-    """Lay a layer over an image, however that is scaled, turned and moved."""
+    """Lay a layer over an image, however that is scaled, turned and moved.
+
+    What is in place already is left alone: napari looks at all layers anew for each that is set.
+    """
     for name in PLACEMENT:
-        value = getattr(image, name)
-        if name == "affine":
-            layer.affine = value.affine_matrix
-        elif name in ("shear", "rotate", "scale", "translate"):
-            setattr(layer, name, np.asarray(value)[-2:] if name != "rotate" else value)
-        else:
-            setattr(layer, name, value)
+        wanted = _flat(name, getattr(image, name))
+        if not np.array_equal(_flat(name, getattr(layer, name)), wanted):
+            setattr(layer, name, wanted)
+
+
+def _flat(name: str, value: Any) -> Any:
+    """Return a part of a placement as an array or a tuple for the last two axes."""
+    if name == "affine":
+        return value.affine_matrix
+    return value if name in ("rotate", "units") else np.asarray(value)[-2:]
 
 
 @contextmanager

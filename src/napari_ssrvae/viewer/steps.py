@@ -23,7 +23,9 @@ from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.library.session import MicrographState
 
 if TYPE_CHECKING:
-    from napari_ssrvae.imaging import SegmentationSettings
+    import pandas as pd
+
+    from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.particle_library import ParticleLibrary
     from napari_ssrvae.library.predictions import Predictions
@@ -60,6 +62,29 @@ class Trained:
     workflow: Workflow
     predictions: Mapping[int, Predictions]
     class_images: Mapping[int, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class CutOut:
+    """The particles of one micrograph, to be looked at.
+
+    Attributes
+    ----------
+    micrograph : FrozenMicrograph
+        Where they are.
+    patches : (n, s, s) uint8
+        Grey pictures.
+    measures : DataFrame
+        From `measure_shapes`, a row a particle, by ascending id.
+    alike : (PatchSettings, float or None)
+        How other particles are cut out at the same scale: settings, and the pixel size (nm) that
+        they are for.
+    """
+
+    micrograph: FrozenMicrograph
+    patches: NDArray[np.uint8]
+    measures: pd.DataFrame
+    alike: tuple[PatchSettings, float | None]
 
 
 @contextmanager
@@ -134,6 +159,28 @@ def train(
         predictions = yield from classify(workflow, micrographs)
         images = class_images(workflow, list(predictions.values()))
     return Trained(workflow, predictions, images)
+
+
+def cut_out(
+    micrographs: Sequence[FrozenMicrograph], alike: tuple[PatchSettings, float | None]
+) -> Generator[CutOut | None, None, None]:
+    """Cut out and measure particles to be looked at, one micrograph after the other.
+
+    With patches of this size and scale in micrographs of that pixel size (nm); where there is no
+    scale yet, the first micrograph sets it.
+    """
+    yield None
+    from napari_ssrvae.imaging import PatchSettings
+    from napari_ssrvae.library.workflow import extract_alike
+
+    patches, pixel_size = alike
+    for m in micrographs:
+        if patches.scale is None:
+            pixel_size = m.micrograph.pixel_size
+        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        patches = PatchSettings(patches.size, patches.scale or particles.scale)
+        grey = (255 * particles.patches).astype(np.uint8)
+        yield CutOut(m, grey, particles.table, (patches, pixel_size))
 
 
 def classify(

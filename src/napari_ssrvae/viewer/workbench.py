@@ -18,6 +18,7 @@ from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption
+from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
@@ -76,7 +77,9 @@ class Workbench(QObject):
         self.mirror = LayerMirror(viewer, session, self)
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self)
+        self.catalogue = ParticleCatalogue(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
+        self.picker.hovered.connect(self._on_hovered)
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
         self.picker.next_wanted.connect(self.suggesting.go_on)
@@ -108,6 +111,9 @@ class Workbench(QObject):
         except ParticleError as error:
             self._tell(str(error))
             return None
+
+    def _on_hovered(self, particle: int) -> None:
+        self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")
 
     # -- micrographs -----------------------------------------------------------------------
     def open_sample(self) -> None:
@@ -496,6 +502,7 @@ class Workbench(QObject):
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
+        self.catalogue.shutdown()
         self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.suggesting.shutdown()
         self.retraining.shutdown()

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_ssrvae.viewer.views import (
     ClassImages,
     ClassLegend,
+    Gallery,
+    GalleryItems,
     LatentPlot,
     LegendRow,
     TrainingCurve,
@@ -45,7 +47,19 @@ def legend() -> ClassLegend:
     return result
 
 
-every_view = pytest.mark.parametrize("make", [latent_plot, training_curve, class_images, legend])
+def gallery() -> Gallery:
+    def pictures(rows):
+        return np.full((len(rows), 8, 8), 200, np.uint8)
+
+    view = Gallery(pictures, "particle {}".format)
+    view.set_items(GalleryItems.of(np.eye(2), hand=[0, -1]), legend=[("a", "#0072b2")])
+    view.set_selected([1], 1)
+    return view
+
+
+every_view = pytest.mark.parametrize(
+    "make", [latent_plot, training_curve, class_images, legend, gallery]
+)
 
 
 @every_view

@@ -1,0 +1,36 @@
+"""Pictures and measures of particles, cut out in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
+    hands: Any, spheres: np.ndarray
+) -> None:
+    hands.viewer.add_image(spheres, name="spheres", scale=(5, 5), units=("nm", "nm"))
+    hands.wait(lambda: hands.session.active is not None)
+    hands.find()
+    catalogue = hands.workbench.catalogue
+    assert not catalogue.patches(np.arange(35)).any()
+    assert np.isnan(catalogue.current().sizes["diameter (nm)"]).all()
+    told: list[int] = []
+    catalogue.pictures_changed.connect(lambda: told.append(1))
+    catalogue.want_pictures()
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    assert told
+    patches = catalogue.patches([3, 0])
+    assert patches.dtype == np.uint8
+    assert (patches.max(axis=(1, 2)) > 150).all()
+    np.testing.assert_array_equal(patches[::-1], catalogue.patches([0, 3]))
+    diameters = catalogue.current().sizes["diameter (nm)"]
+    np.testing.assert_allclose(np.unique(diameters)[[0, -1]], [80, 180], rtol=0.1)
+
+    key, labels = hands.session.active_key, hands.session.active.labels
+    hands.session.set_particles(key, np.where(labels == 1, 0, labels))
+    assert not catalogue.patches([0]).any()
+    catalogue.want_pictures()
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    assert catalogue.patches(np.arange(34)).any(axis=(1, 2)).all()
