@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,13 @@ def callbacks(model: Any) -> dict[str, int]:
 def left_over(viewer: Any) -> dict[str, Any]:
     """Count everything that a closed dock could have left."""
     gc.collect()
-    kinds = [type(o) for o in gc.get_objects()]
-    ours = [k for k in kinds if str(k.__module__).startswith("napari_ssrvae")]
+    kinds = Counter(map(type, gc.get_objects()))
+    ours = {k: n for k, n in kinds.items() if str(k.__module__).startswith("napari_ssrvae")}
     return {
         "threads": threading.active_count(),
         "windows": len(QApplication.topLevelWidgets()),
-        "ours": sorted(k.__name__ for k in ours if issubclass(k, (QObject, Session))),
-        "layers": sum(issubclass(k, Layer) for k in kinds),
+        "ours": {k.__name__: n for k, n in ours.items() if issubclass(k, (QObject, Session))},
+        "layers": sum(n for k, n in kinds.items() if issubclass(k, Layer)),
         "mouse": (len(viewer.mouse_drag_callbacks), len(viewer.mouse_move_callbacks)),
         "keys": sorted(map(str, viewer.keymap)),
         "viewer": callbacks(viewer),
@@ -100,7 +101,7 @@ def test_a_dock_that_was_closed_twenty_times_left_nothing(
             first = left_over(viewer)
     qtbot.wait(50)
     assert left_over(viewer) == first
-    assert first["ours"] == []
+    assert first["ours"] == {}
     # What is counted is there while a dock is open.
     assert "ParticleClassifier" in open_now["ours"]
     assert all(open_now[what] != first[what] for what in ("mouse", "keys", "list", "docks"))

@@ -54,8 +54,7 @@ SHORTCUTS = (
     # napari's own keys for layers are L, Space, Enter; G is free in every kind of layer.
     Shortcut(
         "G",
-        "label the particle under the mouse, or all selected, as the class chosen in the table "
-        "(also the tenth and later ones)",
+        "label it as the class chosen in the table, which may be the tenth or a later one",
         "press_current",
     ),
     Shortcut("N", "go to the next particle that is worth a label", "ask_next"),

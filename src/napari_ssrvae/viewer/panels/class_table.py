@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPoint, Qt, Signal
+from qtpy.QtCore import QPoint, Qt, QTimer, Signal
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -60,9 +60,10 @@ class ClassTable(QTableWidget):
         grips.setDefaultAlignment(Qt.AlignmentFlag.AlignCenter)
         grips.setToolTip("Drag a class up or down: the rows give the classes their keys")
         grips.sectionMoved.connect(self._on_dragged)
-        self.itemDelegate().closeEditor.connect(
-            self.editing_ended, Qt.ConnectionType.QueuedConnection
-        )
+        # When the editor says that it closes, the table still counts as editing.
+        self._closed = QTimer(self, singleShot=True, interval=0)
+        self._closed.timeout.connect(self.editing_ended)
+        self.itemDelegate().closeEditor.connect(self._on_editor_closed)
 
     def editing(self) -> bool:
         """Say whether a name is being typed."""
@@ -85,6 +86,9 @@ class ClassTable(QTableWidget):
         """Be as high as the rows, up to a number of them."""
         rows = self.verticalHeader().defaultSectionSize() * min(self.rowCount(), most)
         self.setFixedHeight(rows + self.horizontalHeader().sizeHint().height() + 4)
+
+    def _on_editor_closed(self, *_: object) -> None:
+        self._closed.start()
 
     def _on_dragged(self, row: int, old: int, new: int) -> None:
         grips = self.verticalHeader()

@@ -228,6 +228,6 @@ class ClassesPanel(Panel):
             )
         else:
             self.under_mouse.setText(
-                "Keys 1-9 label the particle under the mouse, 0 clears it. "
-                "Shift and drag selects many."
+                "Keys 1-9 label the particle under the mouse, G as the class chosen above, 0 "
+                "clears it. Shift and drag selects many."
             )
