@@ -14,9 +14,11 @@ from napari_ssrvae.viewer.views import (
     ClassLegend,
     LatentPlot,
     LegendRow,
+    ReportView,
     TrainingCurve,
 )
 from napari_ssrvae.viewer.views.color import ThemedWidget
+from napari_ssrvae.viewer.views.report_sizes import SizeRow
 
 
 def latent_plot() -> LatentPlot:
@@ -45,7 +47,14 @@ def legend() -> ClassLegend:
     return result
 
 
-every_view = pytest.mark.parametrize("make", [latent_plot, training_curve, class_images, legend])
+def report() -> ReportView:
+    view = ReportView()
+    view.sizes.show_sizes([SizeRow(1, "a", "#0072b2")], [0, 1, 2], {1: [3, 4]})
+    return view
+
+
+makers = [latent_plot, training_curve, class_images, legend, report]
+every_view = pytest.mark.parametrize("make", makers)
 
 
 @every_view

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "class_images": ["ClassImages"],
         "latent_plot": ["LatentPlot"],
         "legend": ["ClassLegend", "LegendRow"],
+        "report": ["ReportView"],
         "training_curve": ["TrainingCurve"],
     },
 )
