@@ -1,4 +1,4 @@
-"""How quick the dock is: opening, recolouring the overlay, stalls of the event loop in training.
+"""How quick the dock is: opening, recolouring, a lasso over 50,000 points, stalls in training.
 
 Needs a display (or ``xvfb-run -a -s "-screen 0 1600x1000x24"``). ``--part`` runs one part; each
 part runs in a process of its own, so that none profits from what another has loaded.
@@ -21,6 +21,7 @@ TARGETS = {
     "open the dock, napari is up (s)": 1.0,
     "recolour 1,000 particles, 2048x2048 (ms)": 30.0,
     "recolour 60,000 particles, 2048x2048 (ms)": 30.0,
+    "lasso over 50,000 points, release to selection drawn (ms)": 100.0,
     "stalls from Train to overlay, 99th percentile (ms)": 50.0,
     "stalls from Train to overlay, longest (ms)": 250.0,
 }
@@ -111,6 +112,87 @@ def grid_labels(n: int, side: int) -> np.ndarray:
     return np.where(inside, cell + 1, 0).astype(np.int32)
 
 
+def lasso() -> dict[str, float]:
+    """Time from the release of a lasso in the latent plot until what it selects is drawn."""
+    from qtpy.QtCore import QPoint
+    from qtpy.QtWidgets import QApplication
+
+    from napari_ssrvae.viewer.views import LatentPlot
+
+    _application = QApplication.instance() or QApplication([])
+    rng, n = np.random.default_rng(0), 50_000
+    plot = LatentPlot()
+    plot.resize(1000, 400)
+    plot.show()
+    legend = [(f"class {i}", color, n // 3) for i, color in enumerate(("#e69f00", "#56b4e9"))]
+    plot.set_points(rng.normal(size=(n, 2)), rng.integers(0, 2, n), np.arange(n), legend=legend)
+    selected: list[int] = []
+
+    def select(ids: np.ndarray, adds: bool) -> None:
+        selected.append(len(ids))
+        plot.select(int(ids[-1]), others=ids)
+
+    plot.points_lassoed.connect(select)
+    spin(0.5)
+    middle = plot.viewport().rect().center()
+    drawing, drawn = [], []
+    for run in range(10):
+        plot.select(None)
+        spin(0.1)
+        angles = np.linspace(0, 6, 60)
+        radius = 60 + 8 * run
+        corners = [
+            middle + QPoint(int(2 * radius * c), int(radius * s))
+            for c, s in zip(np.cos(angles), np.sin(angles), strict=True)
+        ]
+        moves, release = draw_lasso(plot.viewport(), corners)
+        drawing.append(moves)
+        drawn.append(release)
+    plot.close()
+    return {
+        "lasso over 50,000 points, release to selection drawn (ms)": 1e3 * float(np.median(drawn)),
+        "  a move of the mouse while it is drawn, longest (ms)": 1e3 * float(np.max(drawing)),
+        "  points in it": float(np.median(selected)),
+    }
+
+
+def draw_lasso(viewport: Any, corners: list[Any]) -> tuple[float, float]:
+    """Drag with Shift; return the seconds of the longest move and of the release, till painted."""
+    from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    class Paints(QObject):
+        count = 0
+
+        def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802
+            self.count += event.type() == QEvent.Type.Paint
+            return False
+
+    paints = Paints()
+    viewport.installEventFilter(paints)
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+
+    def send(kind: Any, place: Any, button: Any, buttons: Any, painted: bool = True) -> float:
+        shift = Qt.KeyboardModifier.ShiftModifier
+        where = QPointF(place), QPointF(viewport.mapToGlobal(place))
+        event = QMouseEvent(kind, *where, button, buttons, shift)
+        before, start = paints.count, time.perf_counter()
+        QApplication.sendEvent(viewport, event)
+        while painted and paints.count == before and time.perf_counter() < start + 1:
+            QApplication.processEvents()
+        return time.perf_counter() - start
+
+    send(QEvent.Type.MouseButtonPress, corners[0], left, left, painted=False)
+    moves = []
+    for corner in corners[1:]:
+        spin(0.012)  # pyqtgraph follows 100 times a second
+        moves.append(send(QEvent.Type.MouseMove, corner, none, left))
+    release = send(QEvent.Type.MouseButtonRelease, corners[-1], left, none)
+    viewport.removeEventFilter(paints)
+    return max(moves[2:]), release
+
+
 def stalls() -> dict[str, float]:
     """Beat every 10 ms from the click on Train until the overlay is on the screen."""
     from qtpy.QtCore import Qt, QTimer
@@ -159,7 +241,12 @@ def stalls() -> dict[str, float]:
     }
 
 
-PARTS = {"opening": (opening, 5), "recolouring": (recolouring, 1), "stalls": (stalls, 3)}
+PARTS = {
+    "opening": (opening, 5),
+    "recolouring": (recolouring, 1),
+    "lasso": (lasso, 1),
+    "stalls": (stalls, 3),
+}
 
 
 def main() -> int:

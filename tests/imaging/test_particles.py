@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import ndimage as ndi
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging import (
+    GreyLevels,
     Micrograph,
     Particles,
     PatchSettings,
@@ -109,6 +111,60 @@ def test_one_huge_clump_does_not_shrink_the_others() -> None:
     assert particles.scale == pytest.approx(21 * 1.1 / 48, rel=0.05)
     assert particles.table["oversize"].tolist() == [False] * 40 + [True]
     assert particles.masks[-1].all()
+
+
+def crowd() -> tuple[Micrograph, np.ndarray]:
+    """Sixty ellipses of many sizes and greys that touch one another and the border."""
+    rng = np.random.default_rng(3)
+    image, labels = rng.normal(60, 5, (300, 400)), np.zeros((300, 400), dtype=np.int32)
+    rows, columns = np.mgrid[:300, :400]
+    for k in range(60):
+        y, x, a, b = 15 + 48 * (k // 10) - k % 7, 5 + 42 * (k % 10), rng.uniform(6, 24), 14.0
+        inside = np.hypot((rows - y) / a, (columns - x) / b) <= 1
+        image[inside] += 20 + 2 * k
+        labels[inside] = 5 * k + 2  # a later one covers part of an earlier one
+    return Micrograph(image.astype(np.float32), 2.0, "crowd"), labels
+
+
+@pytest.mark.parametrize("scale", [None, 0.6])
+@pytest.mark.parametrize("ids", [[152], [297, 2], [7, 152, 12, 12], list(range(2, 300, 25))])
+def test_some_particles_are_cut_out_exactly_as_among_all(
+    scale: float | None, ids: list[int]
+) -> None:
+    micrograph, labels = crowd()
+    every = extract_particles(micrograph, labels, 32, scale=scale)
+    assert 0 < every.table["oversize"].sum() <= len(every)
+    some = extract_particles(micrograph, labels, 32, scale=scale, ids=ids)
+    expected = every.subset(every.table["label"].isin(ids).to_numpy())
+    assert some.table["label"].tolist() == sorted(set(ids))
+    pd.testing.assert_frame_equal(some.table, expected.table, check_exact=True)
+    assert np.array_equal(some.patches, expected.patches)
+    assert np.array_equal(some.masks, expected.masks)
+    assert (some.scale, some.pixel_size, some.name) == (every.scale, 2.0, "crowd")
+    levels = GreyLevels.of(micrograph.image, labels)
+    again = extract_particles(micrograph, labels, 32, scale=scale, ids=ids, grey_levels=levels)
+    assert np.array_equal(again.patches, expected.patches)
+
+
+def test_some_particles_with_a_scale_of_their_own() -> None:
+    micrograph, labels = crowd()
+    every = extract_particles(micrograph, labels, common_scale=False)
+    some = extract_particles(micrograph, labels, common_scale=False, ids=[7, 152])
+    expected = every.subset(every.table["label"].isin([7, 152]).to_numpy())
+    pd.testing.assert_frame_equal(some.table, expected.table, check_exact=True)
+    assert some.patches == pytest.approx(expected.patches, abs=1e-6)
+
+
+def test_no_particle_and_particles_that_are_not_there() -> None:
+    micrograph, labels = crowd()
+    none = extract_particles(micrograph, labels, 32, ids=[])
+    assert none.patches.shape == (0, 32, 32)
+    every = extract_particles(micrograph, labels, 32)
+    assert none.scale == every.scale
+    assert list(none.table) == list(every.table)
+    for wrong, words in ([[2, 4], "no particle 4"], [[0], "no particle 0"], [[2.0], "whole num"]):
+        with pytest.raises(InputError, match=words):
+            extract_particles(micrograph, labels, 32, ids=wrong)
 
 
 def test_choose_scale_from_labels_or_sizes() -> None:

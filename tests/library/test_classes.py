@@ -19,7 +19,8 @@ def test_more_classes_than_colours() -> None:
     for _ in range(15):
         classes.append(next_class(classes))
     assert [c.id for c in classes] == list(range(1, 16))
-    assert default_color(9) == PALETTE[0]
+    assert len({c.color for c in classes}) == 15
+    assert default_color(len(PALETTE)) == PALETTE[0]
 
 
 @pytest.mark.parametrize(
@@ -34,5 +35,8 @@ def test_impossible_classes_are_refused(values: tuple[int, str, str], what: str)
 def test_round_trip_and_damage() -> None:
     one = ParticleClass(4, "Würfel / 立方体", "#0a0b0c")
     assert ParticleClass.from_dict(one.to_dict()) == one
+    debris = ParticleClass(2, "debris", "#0a0b0c", counted=False)
+    assert ParticleClass.from_dict(debris.to_dict()) == debris
+    assert ParticleClass.from_dict({"id": 1, "name": "old file", "color": "#000000"}).counted
     with pytest.raises(InputError, match="needs an id"):
         ParticleClass.from_dict({"id": 1})

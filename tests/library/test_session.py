@@ -67,7 +67,7 @@ def test_label_clear_undo_redo(session: Session) -> None:
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.label(key, {1: 0})
     assert session.active.hand_labels == {5: 2}
-    assert session.history.undo_name == "label particle 1 as no class"
+    assert session.history.undo_name == "clear the label of particle 1"
     session.history.undo()
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.history.undo()
@@ -344,3 +344,159 @@ def test_what_is_selected_goes_with_its_particles(session: Session) -> None:
     assert list(session.selection) == [Place(first, 1)]
     session.remove_micrograph(first)
     assert session.selection is None
+
+
+def test_everything_that_a_person_does_is_a_named_step(session: Session) -> None:
+    key = session.active_key
+    assert key is not None
+    session.label(key, {1: 1, 2: 1})
+    session.label(key, {1: 0, 2: 0})
+    session.add_class("rod")
+    session.edit_class(3, counted=False)
+    session.edit_class(3, counted=True)
+    session.edit_class(3, color="#000000")
+    session.set_pixel_size(key, 4.0)
+    session.remove_class(3)
+    assert session.history.undo_names == (
+        "remove rod",
+        "pixel size",
+        "recolour rod",
+        "count rod in the figures",
+        "leave out rod in the figures",
+        "add rod",
+        "clear the labels of 2 particles",
+        "label 2 particles as class 1",
+    )
+    assert session.history.redo_names == ()
+    for _ in range(4):
+        session.history.undo()
+    assert not session.classes[2].counted
+    assert session.history.redo_names[0] == "count rod in the figures"
+    assert session.history.redo_names[-1] == "remove rod"
+
+
+# -- corrections -----------------------------------------------------------------------------
+def corrected() -> np.ndarray:
+    """The label image with particle 5 cut in two, 1 gone, and 2 as it was."""
+    labels = label_image()
+    labels[10:18, 16:20] = 6
+    labels[labels == 1] = 0
+    return labels
+
+
+def snapshot(session: Session) -> tuple:
+    state = session.active
+    said = state.predictions
+    return (
+        state.labels.tolist(),
+        state.particle_ids.tolist(),
+        dict(state.hand_labels),
+        state.corrected,
+        None if said is None else said.table().to_dict(),
+    )
+
+
+def test_a_correction_touches_only_its_particles_and_undo_is_exact(session: Session) -> None:
+    key = session.active_key
+    session.set_predictions(key, predictions())
+    session.label(key, {1: 1, 2: 2, 5: 1})
+    session.select(Selection.of([(key, 1), (key, 2)]))
+    before, image, said = snapshot(session), session.active.labels, session.active.predictions
+    told, count = [], []
+    session.particles_edited.connect(lambda k, changes: told.append((k, changes.ids)))
+    session.particles_changed.connect(count.append)
+    mine = corrected()
+    correction = session.edit_particles(key, mine, "cut particle 5")
+    mine[:] = 0
+    np.testing.assert_array_equal(image, label_image())  # replaced, never changed in place
+    np.testing.assert_array_equal(session.active.labels, corrected())
+    assert session.active.particle_ids.tolist() == [2, 5, 6]
+    assert session.active.hand_labels == {2: 2}
+    assert session.active.predictions.particle_ids.tolist() == [2]
+    assert session.active.corrected
+    assert correction.lost == {5: 1}
+    assert list(session.selection) == [Place(key, 2)]
+    assert told == [(key, {1, 5, 6})]
+    assert count == [key]
+    after = snapshot(session)
+    assert session.history.undo_name == "cut particle 5"
+    session.history.undo()
+    assert snapshot(session) == before
+    assert session.active.predictions is said
+    session.history.redo()
+    assert snapshot(session) == after
+    assert told == [(key, {1, 5, 6})] * 3
+
+
+def test_what_was_said_of_new_particles_meanwhile_goes_with_them(session: Session) -> None:
+    key = session.active_key
+    session.set_predictions(key, predictions())
+    session.edit_particles(key, corrected(), "cut")
+    new = predictions()
+    session.add_predictions(key, replace(new, particle_ids=np.array([6, 5, 7])).subset([0, 1]))
+    assert session.active.predictions.particle_ids.tolist() == [2, 5, 6]
+    assert session.active.predictions.class_ids.tolist() == [2, 2, 1]
+    session.history.undo()
+    assert session.active.predictions.particle_ids.tolist() == [1, 2, 5]
+    assert session.active.predictions.class_ids.tolist() == [1, 2, 2]
+
+
+def test_what_another_model_said_does_not_come_back(session: Session) -> None:
+    key = session.active_key
+    session.set_predictions(key, predictions())
+    session.edit_particles(key, corrected(), "cut")
+    session.set_workflow(object())  # another model was trained
+    session.set_predictions(key, replace(predictions(), particle_ids=np.array([2, 5, 6])))
+    session.history.undo()
+    assert session.active.predictions.particle_ids.tolist() == [2]
+    assert session.active.predictions.class_ids.tolist() == [1]
+
+
+def test_predictions_of_other_classes_are_not_added(session: Session) -> None:
+    key = session.active_key
+    session.set_predictions(key, predictions())
+    session.add_predictions(key, Predictions.empty([1, 2, 3], 2))
+    assert session.active.predictions.model_classes.tolist() == [1, 2]
+    with pytest.raises(InputError, match="another model"):
+        predictions().updated(Predictions.empty([1, 2], 5))
+
+
+def test_a_correction_that_changes_nothing_is_no_step(session: Session) -> None:
+    assert session.edit_particles(session.active_key, label_image(), "nothing") is None
+    assert session.history.undo_name is None
+
+
+def test_particles_that_were_never_found_cannot_be_corrected() -> None:
+    session = Session()
+    key = session.add_micrograph(Micrograph(np.zeros((20, 30)), None, "a", None, {}))
+    with pytest.raises(InputError, match="find them first"):
+        session.edit_particles(key, label_image(), "draw")
+
+
+def test_particles_of_two_micrographs_are_corrected_as_one_step(session: Session) -> None:
+    first = session.active_key
+    second = session.add_micrograph(Micrograph(np.zeros((20, 30)), 10.0, "b", None, {}))
+    session.set_particles(second, label_image())
+    made = session.edit_all({first: corrected(), second: corrected()}, "delete debris")
+    assert set(made) == {first, second}
+    session.history.undo()
+    for key in (first, second):
+        np.testing.assert_array_equal(session.micrographs[key].labels, label_image())
+    session.history.redo()
+    session.remove_micrograph(second)
+    session.history.undo()
+    np.testing.assert_array_equal(session.micrographs[first].labels, label_image())
+
+
+def test_found_again_is_not_corrected_any_more(session: Session) -> None:
+    key = session.active_key
+    session.edit_particles(key, corrected(), "cut")
+    told = []
+    session.particles_edited.connect(lambda _, changes: told.append(changes))
+    session.set_particles(key, label_image())
+    assert not session.active.corrected
+    assert told[-1].whole
+    assert told[-1].ids == {1, 2, 5, 6}
+    session.history.undo()
+    assert session.active.corrected
+    assert told[-1].removed == {1}

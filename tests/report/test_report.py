@@ -215,3 +215,20 @@ def test_examples_run_from_the_surest_to_the_least_sure() -> None:
     assert len(examples) == 4
     np.testing.assert_array_equal(examples[0], library.patches[surest])
     assert len(figures.example_patches(library, 99)) == 0
+
+
+def test_debris_is_left_out_of_the_numbers_and_kept_in_the_table() -> None:
+    library = tiny().library
+    name = max(library.counts(), key=lambda n: library.counts()[n])
+    with_debris = replace(
+        library, classes=tuple(replace(c, counted=c.name != name) for c in library.classes)
+    )
+    left = len(library) - library.counts()[name]
+    text = words(Page(build_report(with_debris)))
+    assert f"{left} particles {library.counts()[name]} left out (debris)" in text
+    assert re.search(rf"{name} left out {library.counts()[name]} \d+ – – –", text)
+    shares = with_debris.summary().query("counted")["count"] / left
+    for share in shares:
+        assert f" {100 * share:.0f} %" in text
+    assert with_debris.summary().loc[name, "measured"] == 0
+    assert with_debris.counts() == library.counts()

@@ -144,6 +144,17 @@ def loaded() -> None:
     warm_up().join()
 
 
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let every test begin with the plugin's defaults, and write its settings into its folder."""
+    from napari import settings
+
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    settings._clear_plugin_settings_cache()
+    yield
+    settings._clear_plugin_settings_cache()
+
+
 @pytest.fixture
 def make_hands(qtbot: Any) -> Callable[[Any], Hands]:
     """Open the dock in a viewer."""

@@ -34,3 +34,19 @@ def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
     catalogue.want_pictures()
     hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
     assert catalogue.patches(np.arange(34)).any(axis=(1, 2)).all()
+
+    # After a correction, only what is new is cut out; the others stay as they are.
+    before = catalogue.patches(np.arange(34))
+    labels = hands.session.active.labels
+    particle = int(hands.session.active.particle_ids[3])
+    cut = labels.copy()
+    cut[(labels == particle) & (np.arange(labels.shape[0])[:, None] % 66 > 45)] = 99
+    hands.session.edit_particles(key, cut, "cut")
+    rows = np.setdiff1d(np.arange(34), [3])
+    np.testing.assert_array_equal(catalogue.patches(rows), before[rows])
+    assert not catalogue.patches([3, 34]).any()
+    catalogue.want_pictures()
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    assert catalogue.patches([3, 34]).any(axis=(1, 2)).all()
+    np.testing.assert_array_equal(catalogue.patches(rows), before[rows])
+    assert np.isfinite(catalogue.current().sizes["diameter (nm)"]).all()

@@ -7,14 +7,38 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QMenu, QWidget
+
+from napari_ssrvae.library.selection import Selection
 
 Key, Control, Shift = (
     Qt.Key,
     Qt.KeyboardModifier.ControlModifier,
     Qt.KeyboardModifier.ShiftModifier,
 )
+
+
+def yellow(marks: QWidget) -> int:
+    """Count the pixels of the outlines of what is selected."""
+    red, green, blue = painted(marks)
+    return int(((red > 200) & (green > 200) & (blue < 60)).sum())
+
+
+def white(marks: QWidget) -> int:
+    """Count the pixels of the outline of what is hovered, and of the word beside it."""
+    return int((painted(marks).min(axis=0) > 200).sum())
+
+
+def painted(marks: QWidget) -> np.ndarray:
+    picture = marks.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    bits = picture.constBits()
+    flat = np.frombuffer(
+        bits if isinstance(bits, memoryview) else bits.asarray(picture.sizeInBytes()), np.uint8
+    )
+    rows = flat.reshape(picture.height(), picture.bytesPerLine())[:, : 3 * picture.width()]
+    return rows.reshape(picture.height(), -1, 3).transpose(2, 0, 1).astype(int)
 
 
 @pytest.fixture
@@ -33,8 +57,9 @@ def test_nothing_there_until_it_makes_sense(hands: Any) -> None:
 
 def test_hover_outlines_and_a_click_labels(labelling: Any) -> None:
     labelling.hover(3)
-    outline = labelling.workbench.mirror.outlines.shapes
-    assert len(outline.data) == 1
+    outlines = labelling.workbench.mirror.outlines
+    assert yellow(outlines.marks) == 0
+    assert white(outlines.marks) > 50
     assert "particle 3" in labelling.panel("Classes").under_mouse.text()
     labelling.click_particle(3)
     assert labelling.session.active.hand_labels == {3: 1}
@@ -114,14 +139,12 @@ def test_selecting_only_when_labelling_is_off(labelling: Any) -> None:
 def test_shift_click_selects_several_and_a_key_labels_them_all(labelling: Any) -> None:
     labelling.click(labelling.panel("Classes").armed)
     labelling.click_particle(3)
+    one = yellow(labelling.workbench.mirror.outlines.marks)
     for particle in (5, 8, 12, 13):
         labelling.click_particle(particle, Shift)
     key = labelling.session.active_key
     assert labelling.session.selection.of_micrograph(key) == {3, 5, 8, 12, 13}
-    many = labelling.workbench.mirror.outlines.many
-    shown = np.unique(labelling.session.active.labels[np.asarray(many.data) > 0])
-    assert many.visible
-    assert shown.tolist() == [3, 5, 8, 12, 13]
+    assert yellow(labelling.workbench.mirror.outlines.marks) > 3 * one > 0
     labelling.click_particle(5, Shift)  # out of it again
     labelling.hover(8)
     labelling.key(Key.Key_2)
@@ -150,10 +173,10 @@ def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     index = labelling.workbench.mirror.index(labelling.session.active_key)
     camera = labelling.viewer.scene.camera
     before, panned = camera.center, camera.mouse_pan
-    corners = [labelling.on_canvas(y, x) for y, x in ((2, 2), (2, 240), (357, 240), (357, 2))]
+    corners = [labelling.on_canvas(y, x) for y, x in ((2, 2), (2, 205), (357, 205), (357, 2))]
     labelling.draw([*corners, corners[0]], Shift)
     expected = {
-        p for p in labelling.session.active.particle_ids.tolist() if index.center(p)[1] < 240
+        p for p in labelling.session.active.particle_ids.tolist() if index.center(p)[1] < 205
     }
     chosen = labelling.session.selection.of_micrograph(labelling.session.active_key)
     assert 5 < len(expected) < 35
@@ -165,8 +188,24 @@ def test_a_lasso_with_shift_selects_what_it_surrounds(labelling: Any) -> None:
     assert labelling.session.selection.of_micrograph(labelling.session.active_key) == expected
     labelling.key(Key.Key_2)  # where the mouse lies does not matter right after a lasso
     assert labelling.session.active.hand_labels == dict.fromkeys(expected, 2)
+    assert yellow(labelling.workbench.mirror.outlines.marks) > 100
     labelling.session.select(None)
-    assert not labelling.workbench.mirror.outlines.many.visible
+    assert yellow(labelling.workbench.mirror.outlines.marks) == 0
+
+
+def test_the_rims_of_a_selection_of_many_are_shown(labelling: Any) -> None:
+    labels = np.kron(np.arange(1, 101, dtype=np.int32).reshape(10, 10), np.ones((30, 30), np.int32))
+    key = labelling.session.active_key
+    labelling.session.set_particles(key, np.pad(labels, ((0, 60), (0, 180))))
+    labelling.session.select(Selection.of((key, particle) for particle in range(1, 81)))
+    labelling.settle()
+    many = labelling.workbench.mirror.outlines.many
+    assert many.visible
+    assert np.unique(labels[np.asarray(many.data)[:300, :300] > 0]).tolist() == list(range(1, 81))
+    assert many.data[31, 31] == 1
+    assert many.data[45, 45] == 0  # the middle stays clear
+    labelling.session.select(None)
+    assert not many.visible
 
 
 def test_keys_follow_the_rows_of_the_table(labelling: Any) -> None:

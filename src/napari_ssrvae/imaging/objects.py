@@ -146,15 +146,24 @@ def _on_frame(labels: NDArray[Any]) -> NDArray[Any]:
     return np.unique(np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1])))
 
 
-def split_touching(mask: Mask, radius: float) -> NDArray[np.int32]:
+def split_touching(mask: Mask, radius: float, saddle: float = _SADDLE) -> NDArray[np.int32]:
     """Take touching particles apart at their necks.
 
     Watershed of the distance transform from those of its maxima that stand out by more than a
     share of their height: the depth is relative, so that large and small particles are treated
     alike (h-maxima of the logarithm).
+
+    Parameters
+    ----------
+    mask
+        (H, W).
+    radius
+        Typical radius, px.
+    saddle
+        Of the lower peak: particles whose neck is wider are one.
     """
     distance = ndi.gaussian_filter(distance_inside(mask), 0.08 * radius)
     height = np.log(np.maximum(distance, 0.5))
-    peaks, _ = ndi.label(h_maxima(height, -math.log(_SADDLE)) & mask, structure=_EIGHT)
+    peaks, _ = ndi.label(h_maxima(height, -math.log(saddle)) & mask, structure=_EIGHT)
     labels = watershed(-distance, peaks, mask=mask)
     return np.asarray(labels, dtype=np.int32)

@@ -201,6 +201,45 @@ def choose_scale(labels_or_sizes: ArrayLike, size: int) -> float:
     return max(min(float(large), _MAX_FRAME * float(small)) * _MARGIN / size, _MIN_SCALE)
 
 
+@dataclass(frozen=True)
+class GreyLevels:
+    """How the grey values of one micrograph become those of its patches.
+
+    They follow from all particles of the micrograph, so whoever cuts a few out again and again
+    keeps them (`GreyLevels.of`) and gives them to `extract_particles`.
+
+    Attributes
+    ----------
+    low, high
+        Grey values that become 0.25 and 1, in the units of the image.
+    turned
+        Whether the contrast is turned, because particles are darker than their background.
+    """
+
+    low: float
+    high: float
+    turned: bool
+
+    @classmethod
+    def of(cls, image: NDArray[Any], labels: NDArray[Any]) -> GreyLevels:
+        """Find them: 1st and 99th percentile of all pixels inside the particles of `labels`."""
+        inside = labels > 0
+        values, background = image[inside], image[~inside]
+        low, high = np.percentile(values.astype(np.float32), (1, 99))
+        turned = background.size > 0 and bool(np.median(values) < np.median(background))
+        return cls(float(low), float(high), turned)
+
+    def applied(self, image: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Grey values in [0.25, 1] inside the particles, and 0 outside: float32 like `image`."""
+        span = max(self.high - self.low, float(np.finfo(np.float32).tiny))
+        values = np.clip((image[inside].astype(np.float64) - self.low) / span, 0, 1)
+        if self.turned:
+            values = 1 - values
+        grey = np.zeros(image.shape, dtype=np.float32)
+        grey[inside] = _DARKEST_INSIDE + (1 - _DARKEST_INSIDE) * values
+        return grey
+
+
 def extract_particles(
     image_or_micrograph: ArrayLike | Micrograph,
     labels: ArrayLike,
@@ -208,8 +247,10 @@ def extract_particles(
     *,
     scale: float | None = None,
     common_scale: bool = True,
+    ids: ArrayLike | None = None,
+    grey_levels: GreyLevels | None = None,
 ) -> Particles:
-    """Cut every particle out, alone, centred on its centroid.
+    """Cut every particle out, or some of them, alone, each centred on its centroid.
 
     Inside a particle the grey value is 0.25 + 0.75 (I - lo) / (hi - lo), where lo and hi are the
     1st and 99th percentile of all particle pixels of the micrograph, and the contrast is turned
@@ -229,71 +270,74 @@ def extract_particles(
     common_scale
         Whether all patches have the same scale. If not, every particle fills its frame and its
         size is to be found in the table only.
+    ids
+        (m,) ids of the particles to cut out; None: all. They look as they do among all: grey
+        values, and the scale where none is given, still come from all particles of the labels.
+        With a `scale` that is fast, and faster with `grey_levels`.
+    grey_levels
+        `GreyLevels.of` this image and these labels, where they are known already.
 
     Returns
     -------
     Particles
-        In the order of the ids.
+        In the order of the ids, ascending, each once.
 
     Raises
     ------
     InputError
-        If the labels do not fit the image, or hold no particle.
+        If the labels do not fit the image, or hold no particle, or not one of these ids.
     """
     settings = PatchSettings(size, scale)
     micrograph = as_micrograph(image_or_micrograph)
     array = check_labels(labels, micrograph.shape)
     if not array.any():
         raise InputError("The labels hold no particle; find or paint some first.")
-    table = measure_shapes(array, micrograph.image, micrograph.pixel_size)
-    extents = frame_extents(array)
+    table = measure_shapes(array, micrograph.image, micrograph.pixel_size, ids)
+    extents = frame_extents(array, ids)
     if common_scale or settings.scale is not None:
-        scales = np.full(len(table), settings.scale or choose_scale(extents, size))
+        every = extents if ids is None or settings.scale is not None else frame_extents(array)
+        common = settings.scale or choose_scale(every, size)
+        scales = np.full(len(table), common)
     else:
+        common = 1.0
         scales = np.maximum(extents * _MARGIN / size, _MIN_SCALE)
     table.insert(8, "oversize", extents > scales * size)
     patches = np.empty((len(table), size, size), dtype=np.float32)
     masks = np.empty((len(table), size, size), dtype=bool)
-    grey = _normalised(micrograph.image, array)
-    for rows, patch, mask in _cut(grey, array, table, scales, size):
+    levels = grey_levels or GreyLevels.of(micrograph.image, array)
+    for rows, patch, mask in _cut(micrograph.image, levels, array, table, scales, size):
         patches[rows], masks[rows] = patch, mask
     return Particles(
         patches,
         masks,
         table,
-        float(np.median(scales)),
+        float(np.median(scales)) if len(scales) else common,
         micrograph.pixel_size,
         micrograph.name,
     )
 
 
-def _normalised(image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Grey values of the particles in [0.25, 1], background 0, particles bright."""
-    inside = labels > 0
-    values = image[inside].astype(np.float32)
-    low, high = np.percentile(values, (1, 99))
-    values = np.clip((values - low) / max(high - low, np.finfo(np.float32).tiny), 0, 1)
-    background = image[~inside]
-    if background.size and np.median(image[inside]) < np.median(background):
-        values = 1 - values
-    grey = np.zeros(image.shape, dtype=np.float32)
-    grey[inside] = _DARKEST_INSIDE + (1 - _DARKEST_INSIDE) * values
-    return grey
-
-
 def _cut(
-    grey: NDArray[np.float32],
+    image: NDArray[Any],
+    levels: GreyLevels,
     labels: NDArray[Any],
     table: pd.DataFrame,
     scales: NDArray[np.float64],
     size: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]:
     """Yield (rows, patches, masks) of batches of particles of about the same scale."""
+    if not len(table):
+        return
     ids = table["label"].to_numpy()
     centres = table[["y", "x"]].to_numpy()
     order = np.argsort(scales, kind="stable")
     reach = _reach(float(scales.max()), size)
-    grey, labels = np.pad(grey, reach), np.pad(labels, reach)
+    # Nothing is looked at beyond what these particles' frames reach: for one particle of a large
+    # micrograph that is next to nothing.
+    first = np.floor(centres.min(axis=0)).astype(np.int64) - reach
+    last = np.floor(centres.max(axis=0)).astype(np.int64) + reach + 1
+    labels = _box(labels, first, last)
+    grey = levels.applied(_box(image, first, last), labels > 0)
     start = 0
     while start < len(order):
         side = 2 * _reach(float(scales[order[start]]), size) + 1
@@ -304,15 +348,25 @@ def _cut(
         corner = np.floor(centres[rows]).astype(np.int64) + reach - radius
         offset = centres[rows] + reach - corner
         window = (2 * radius + 1, 2 * radius + 1)
-        at = (corner[:, 0], corner[:, 1])
-        alone = (sliding_window_view(labels, window)[at] == ids[rows, None, None]).astype(
+        y, x = (corner - reach - first).T
+        alone = (sliding_window_view(labels, window)[y, x] == ids[rows, None, None]).astype(
             np.float32
         )
-        values = sliding_window_view(grey, window)[at] * alone
+        values = sliding_window_view(grey, window)[y, x] * alone
         down = _tents(offset[:, 0], scales[rows], size, window[0])
         across = _tents(offset[:, 1], scales[rows], size, window[0]).transpose(0, 2, 1)
         patch = np.clip(down @ values @ across, 0, 1)
         yield rows, patch, (down @ alone @ across) > 0.5
+
+
+def _box(array: NDArray[Any], first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[Any]:
+    """Cut an image from `first` up to `last` (y, x), 0 where it reaches beyond it."""
+    inside = tuple(
+        slice(max(a, 0), min(b, n)) for a, b, n in zip(first, last, array.shape, strict=True)
+    )
+    before = np.maximum(-first, 0)
+    after = np.maximum(last - array.shape, 0)
+    return np.pad(array[inside], np.column_stack((before, after)))
 
 
 def _reach(scale: float, size: int) -> int:

@@ -81,6 +81,20 @@ def read_micrograph(path: str | Path, *, page: int | None = None) -> Micrograph:
         raise ReadError(f"{path.name} holds no usable image: {error}") from error
 
 
+def read_facts(path: str | Path) -> FileFacts | None:
+    """Return what the metadata of a TIFF says of its images, without reading any pixel.
+
+    None for another kind of file and for one that cannot be opened.
+    """
+    if Path(path).suffix.lower() not in TIFF_SUFFIXES:
+        return None
+    try:
+        with TiffFile(path) as tiff:
+            return tiff_facts(tiff)
+    except Exception:  # decoders fail in more ways than they document
+        return None
+
+
 def _check_file(path: Path) -> None:
     if path.is_dir():
         raise ReadError(f"{path} is a folder; give a micrograph file.")

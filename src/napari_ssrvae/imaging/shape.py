@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
@@ -64,8 +64,9 @@ def measure_shapes(
     labels: NDArray[Any],
     image: NDArray[Any] | None = None,
     pixel_size: float | None = None,
+    ids: ArrayLike | None = None,
 ) -> pd.DataFrame:
-    """Measure every particle of a label image.
+    """Measure every particle of a label image, or some of them.
 
     Parameters
     ----------
@@ -75,6 +76,9 @@ def measure_shapes(
         (H, W) intensities for ``mean_intensity``; without it that column is NaN.
     pixel_size
         nm per pixel; with it every length and area has a twin in nm.
+    ids
+        (m,) ids of the particles to measure; None measures all. What is said of a particle does
+        not depend on which others are measured.
 
     Returns
     -------
@@ -119,10 +123,11 @@ def measure_shapes(
     Raises
     ------
     InputError
-        If the labels are not a 2-D label image, or the image has another shape.
+        If the labels are not a 2-D label image, the image has another shape, or there is no
+        particle of one of these ids.
     """
     labels = check_labels(labels, None if image is None else image.shape)
-    pixels = _Pixels(labels)
+    pixels = _Pixels(labels, ids)
     table = pd.DataFrame({"label": pixels.ids.astype(np.int64)})
     table["y"], table["x"] = pixels.centre_y, pixels.centre_x
     table = table.assign(**pixels.boxes())
@@ -133,7 +138,7 @@ def measure_shapes(
         | (table["right"] == labels.shape[1])
     )
     table["area"] = pixels.area
-    table["perimeter"] = _perimeters(labels, pixels.ids)
+    table["perimeter"] = _perimeters(pixels.labels, pixels.ids)
     table["equivalent_diameter"] = np.sqrt(4 * pixels.area / np.pi)
     hull_area, feret = _hulls(pixels, table)
     table["max_feret"] = feret
@@ -149,7 +154,7 @@ def measure_shapes(
     return table
 
 
-def frame_extents(labels: NDArray[Any]) -> NDArray[np.float64]:
+def frame_extents(labels: NDArray[Any], ids: ArrayLike | None = None) -> NDArray[np.float64]:
     """Diameter of the smallest circle around each centroid that holds the whole particle, px.
 
     A square frame of this side holds the particle however it is turned.
@@ -158,13 +163,15 @@ def frame_extents(labels: NDArray[Any]) -> NDArray[np.float64]:
     ----------
     labels
         (H, W) integers, 0 = background.
+    ids
+        (m,) ids of the particles to measure; None measures all.
 
     Returns
     -------
     (n,) array
-        In the order of the ids.
+        In the order of the ids, ascending.
     """
-    pixels = _Pixels(check_labels(labels))
+    pixels = _Pixels(check_labels(labels), ids)
     distance = np.hypot(
         pixels.y - pixels.centre_y[pixels.index], pixels.x - pixels.centre_x[pixels.index]
     )
@@ -174,11 +181,19 @@ def frame_extents(labels: NDArray[Any]) -> NDArray[np.float64]:
 
 
 class _Pixels:
-    """Coordinates of all labelled pixels, and sums over those of each particle."""
+    """Coordinates of the pixels of all particles, or some, and sums over those of each.
 
-    def __init__(self, labels: NDArray[Any]) -> None:
+    `labels` holds only these particles, and only as much of the image as they take.
+    """
+
+    def __init__(self, labels: NDArray[Any], ids: ArrayLike | None = None) -> None:
+        top, left = 0, 0
+        if ids is not None:
+            labels, top, left = _only(labels, np.asarray(ids))
+        self.labels = labels
         self.y, self.x = np.nonzero(labels)
         values = labels[self.y, self.x]
+        self.y, self.x = self.y + top, self.x + left
         self.ids, self.index = np.unique(values, return_inverse=True)
         self.area = np.bincount(self.index, minlength=len(self.ids)).astype(np.float64)
         self.centre_y = self._sum(self.y) / self.area
@@ -210,6 +225,21 @@ class _Pixels:
         np.maximum.at(high["bottom"], self.index, self.y + 1)
         np.maximum.at(high["right"], self.index, self.x + 1)
         return {**low, **high}
+
+
+def _only(labels: NDArray[Any], ids: NDArray[Any]) -> tuple[NDArray[Any], int, int]:
+    """Cut out the box that some particles take, without all others, and say where it begins."""
+    if not ids.size:
+        return labels[:0, :0], 0, 0
+    if ids.dtype.kind not in "ui":
+        raise InputError("Particles are chosen by the whole numbers that the labels give them.")
+    wanted = np.isin(labels, ids)
+    found = np.unique(labels[wanted])
+    if len(absent := np.setdiff1d(ids, found[found > 0])):
+        raise InputError(f"There is no particle {absent[0]} in these labels; choose others.")
+    (rows,), (columns,) = np.nonzero(wanted.any(axis=1)), np.nonzero(wanted.any(axis=0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return np.where(wanted[box], labels[box], 0), int(rows[0]), int(columns[0])
 
 
 def _ellipses(pixels: _Pixels) -> dict[str, NDArray[np.float64]]:

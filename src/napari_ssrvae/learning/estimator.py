@@ -316,15 +316,17 @@ class SSRVAE(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = self.decode(y, z)
         return images.reshape(-1, n, *images.shape[1:])
 
-    def novelty(self, X: ArrayLike) -> NDArray[np.float32]:
+    def novelty(self, X: ArrayLike, *, drawn: ArrayLike | None = None) -> NDArray[np.float32]:
         """How unlike every class each image is, (n,); higher = less like any.
 
         The share of the image's contrast that the model cannot reproduce, from 0 (all reproduced).
+        `drawn` (n, H, W) is what `reconstruct` says of X, where that is known already.
         """
         images = checked_images(X)
         state = self._state()
         scaled = state.normalisation(images)
-        again = state.normalisation(self.reconstruct(images))
+        again = self.reconstruct(images) if drawn is None else np.asarray(drawn, np.float32)
+        again = state.normalisation(again)
         missed = ((scaled - again) ** 2).mean(axis=(1, 2))
         contrast = ((scaled - state.normalisation.background) ** 2).mean(axis=(1, 2))
         return np.asarray(missed / (contrast + 1e-3), np.float32)

@@ -9,20 +9,35 @@ from typing import Any
 
 from napari_ssrvae.errors import InputError
 
-# Okabe & Ito (2008), "Color Universal Design": distinguishable with every common colour-vision
+# Seven colours of Okabe & Ito (2008), "Color Universal Design", with the grey and the wine of Paul
+# Tol (2021), "Colour Schemes", SRON/EPS/TN/09-002: distinguishable with every common colour-vision
 # deficiency. Black is left out (invisible on a micrograph's background) and the order puts the
-# colours that stand out most on grey first.
-PALETTE = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#cc79a7",
-    "#f0e442",
-    "#d55e00",
-    "#0072b2",
-    "#bbbbbb",
-    "#882255",
-)
+# colours that stand out most on grey first. The nine after them are Tol's too, each the one that
+# was furthest (CIEDE2000, the least over normal sight, protan-, deuter- and tritanopia) from all
+# before it.
+COLOR_NAMES = {
+    "#e69f00": "orange",
+    "#56b4e9": "sky blue",
+    "#009e73": "bluish green",
+    "#cc79a7": "reddish purple",
+    "#f0e442": "yellow",
+    "#d55e00": "vermilion",
+    "#0072b2": "blue",
+    "#bbbbbb": "grey",
+    "#882255": "wine",
+    "#99ddff": "light cyan",
+    "#666633": "dark olive",
+    "#aa3377": "plum",
+    "#ee6677": "rose",
+    "#aa4499": "purple",
+    "#6699cc": "steel blue",
+    "#cc3311": "red",
+    "#225555": "dark teal",
+    "#44bb99": "mint",
+}
+"""Colour → what it is called, so that people who cannot see it can choose it."""
+
+PALETTE = tuple(COLOR_NAMES)
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -39,11 +54,15 @@ class ParticleClass:
         What a person calls it.
     color : str
         ``"#rrggbb"``.
+    counted : bool
+        False for debris and the like: the model learns and predicts the class, tables keep its
+        particles, but shares, sizes and the other numbers of a report leave them out.
     """
 
     id: int
     name: str
     color: str
+    counted: bool = True
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -61,7 +80,12 @@ class ParticleClass:
     def from_dict(cls, values: Mapping[str, Any]) -> ParticleClass:
         """Rebuild a class from `to_dict`."""
         try:
-            return cls(int(values["id"]), str(values["name"]), str(values["color"]))
+            return cls(
+                int(values["id"]),
+                str(values["name"]),
+                str(values["color"]),
+                bool(values.get("counted", True)),  # older files know no others
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"A class needs an id, a name and a colour; {dict(values)!r} is not one."
@@ -69,7 +93,7 @@ class ParticleClass:
 
 
 def default_color(index: int) -> str:
-    """Return the colour of the class at place `index` (0-based); the palette repeats after nine."""
+    """Return the colour of the class at place `index` (0-based); after eighteen they repeat."""
     return PALETTE[index % len(PALETTE)]
 
 

@@ -228,6 +228,12 @@ class ParticleLibrary:
         found = self.table["class"].value_counts()
         return {name: int(found.get(name, 0)) for name in self.class_names}
 
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """(n,) which particles count in shares and sizes: those of no class that is left out."""
+        left_out = [c.id for c in self.classes if not c.counted]
+        return ~self.table["class_id"].isin(left_out).to_numpy(dtype=bool)
+
     def summary(self) -> pd.DataFrame:
         """Count and size of each class.
 
@@ -237,15 +243,16 @@ class ParticleLibrary:
             Index `class`; columns `count`, `by_hand`, `measured` (how many the size is
             from), `mean`, `median`, `sd` of the equivalent diameter, and `unit`: "nm" where
             the pixel size of at least one particle of the class is known (the others are then
-            left out of the size), else "px". `sd` (n - 1) is NaN below two particles.
+            left out of the size), else "px". `sd` (n - 1) is NaN below two particles. `counted`
+            is False for classes that are left out of shares and sizes: theirs are not measured.
         """
         rows = []
-        for name in self.class_names:
-            members = self.table[self.table["class"] == name]
-            unit, sizes = _sizes(members)
+        for particle_class in self.classes:
+            members = self.table[self.table["class"] == particle_class.name]
+            unit, sizes = _sizes(members if particle_class.counted else members.iloc[:0])
             rows.append(
                 {
-                    "class": name,
+                    "class": particle_class.name,
                     "count": len(members),
                     "by_hand": int((members["source"] == "hand").sum()),
                     "measured": len(sizes),
@@ -253,6 +260,7 @@ class ParticleLibrary:
                     "median": sizes.median(),
                     "sd": sizes.std(),
                     "unit": unit,
+                    "counted": particle_class.counted,
                 }
             )
         return pd.DataFrame(rows).set_index("class")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+
+_BY_ROW = ("particle_ids", "class_ids", "probabilities", "z", "angle", "shift", "scale")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         n = len(self.particle_ids)
-        for name in ("class_ids", "probabilities", "z", "angle", "shift", "scale"):
+        for name in _BY_ROW:
             if len(getattr(self, name)) != n:
                 raise InputError(
                     f"Predictions for {n} particles need {n} rows of {name}, "
@@ -110,6 +112,45 @@ class Predictions:
         p = (p + 1e-12) / (p + 1e-12).sum(axis=1, keepdims=True)
         return replace(
             self, class_ids=classes[p.argmax(axis=1)], probabilities=p, model_classes=classes
+        )
+
+    def subset(self, rows: npt.ArrayLike) -> Predictions:
+        """Return these rows, in this order, or those where a mask is True.
+
+        Parameters
+        ----------
+        rows : (m,) int or (n,) bool
+        """
+        chosen = np.asarray(rows)
+        if not chosen.size:
+            chosen = chosen.astype(np.int64)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
+
+    def without(self, ids: Iterable[int]) -> Predictions:
+        """Return these but for some particles, which need not be among them."""
+        gone = np.isin(self.particle_ids, np.fromiter(ids, np.int64))
+        return self.subset(~gone) if gone.any() else self
+
+    def updated(self, newer: Predictions) -> Predictions:
+        """Return these with newer rows put in place or added, in the order of the ids.
+
+        Raises
+        ------
+        InputError
+            The newer ones speak of other classes or have other latents.
+        """
+        if not self.agrees_with(newer):
+            raise InputError("The predictions are of another model: classify all particles again.")
+        older = self.without(newer.particle_ids.tolist())
+        joined = {n: np.concatenate([getattr(older, n), getattr(newer, n)]) for n in _BY_ROW}
+        both = replace(self, **joined)
+        return both.subset(np.argsort(both.particle_ids, kind="stable"))
+
+    def agrees_with(self, other: Predictions) -> bool:
+        """Say whether both speak of the same classes, with as many latents."""
+        return (
+            np.array_equal(self.model_classes, other.model_classes)
+            and self.z.shape[1] == other.z.shape[1]
         )
 
     def table(self) -> pd.DataFrame:

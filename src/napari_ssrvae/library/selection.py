@@ -87,12 +87,18 @@ class Selection:
 
     def without_micrograph(self, key: int) -> Selection | None:
         """Return what is left when a micrograph, or its particles, go."""
-        if key not in self.members:
+        return self.without(key, self.of_micrograph(key))
+
+    def without(self, key: int, ids: Iterable[int]) -> Selection | None:
+        """Return what is left when some particles of a micrograph go."""
+        stays = self.of_micrograph(key).difference(ids)
+        if stays == self.of_micrograph(key):
             return self
-        left = {k: ids for k, ids in self.members.items() if k != key}
+        left = {k: stays if k == key else own for k, own in self.members.items()}
+        left = {k: own for k, own in left.items() if own}
         if not left:
             return None
-        if self.focus.key != key:
+        if self.focus.particle in left.get(self.focus.key, ()):
             return Selection(left, self.focus)
-        other = next(reversed(left))
+        other = key if key in left else next(reversed(left))
         return Selection(left, Place(other, max(left[other])))

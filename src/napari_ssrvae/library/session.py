@@ -7,54 +7,28 @@ hand their results back to a slot on the main thread.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.library.changes import Changes, carry_hand_labels
 from napari_ssrvae.library.classes import ParticleClass, next_class
+from napari_ssrvae.library.correction import Correction
 from napari_ssrvae.library.history import History, Step
+from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState, shown_classes
 from napari_ssrvae.library.selection import Place, Selection
 
 if TYPE_CHECKING:
     from napari_ssrvae.library.predictions import Predictions
     from napari_ssrvae.library.workflow import Workflow
 
-LabelImage = NDArray[np.int32]
-
-
-@dataclass
-class MicrographState:
-    """One micrograph of the session and what is known of its particles.
-
-    Attributes
-    ----------
-    micrograph : Micrograph
-        The image, without its info bar.
-    labels : (H, W) int32 array or None
-        The label image; None before particles were found.
-    particle_ids : (n,) int array
-        The ids in `labels`, ascending.
-    hand_labels : dict of int to int
-        Particle id → class id, for the particles that a person labelled.
-    predictions : Predictions or None
-        What the model says of these particles.
-    recipe : object or None
-        The `SegmentationSettings` that made `labels`; None if they came from elsewhere.
-    """
-
-    micrograph: Micrograph
-    labels: LabelImage | None = None
-    particle_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    hand_labels: dict[int, int] = field(default_factory=dict)
-    predictions: Predictions | None = None
-    recipe: object | None = None
+__all__ = ["LabelImage", "MicrographState", "Session", "carry_hand_labels", "shown_classes"]
 
 
 class Session:
@@ -67,6 +41,7 @@ class Session:
     micrographs_changed = Signal()
     active_changed = Signal()
     particles_changed = Signal(int)
+    particles_edited = Signal(int, object)  # key, Changes; before each particles_changed
     hand_labels_changed = Signal(int, object)  # key, frozenset of particle ids
     classes_changed = Signal()
     current_class_changed = Signal()
@@ -123,17 +98,34 @@ class Session:
             self.active_key = key
             self.active_changed.emit()
 
-    def set_pixel_size(self, key: int, pixel_size: float | None) -> None:
-        """Correct the pixel size (nm) of a micrograph."""
+    def set_pixel_size(
+        self,
+        key: int,
+        pixel_size: float | None,
+        *,
+        alike: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
+        """Correct the pixel size (nm) of a micrograph, and of all that have the same by nature.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph.
+        pixel_size : float or None
+            nm per pixel.
+        alike : callable
+            Gives the keys of the other slices of its stack, as they are when it is asked.
+        """
         state = self.micrographs[key]
         if pixel_size is not None and not (np.isfinite(pixel_size) and pixel_size > 0):
             raise InputError(f"A pixel size of {pixel_size} nm is not possible: give one above 0.")
         before = state.micrograph.pixel_size
 
         def put(value: float | None) -> None:
-            if (state := self.micrographs.get(key)) is not None:
+            for one in {key, *alike()} & self.micrographs.keys():
+                state = self.micrographs[one]
                 state.micrograph = replace(state.micrograph, pixel_size=value)
-                self.micrographs_changed.emit()
+            self.micrographs_changed.emit()
 
         if before != pixel_size:
             self.history.do(Step("pixel size", lambda: put(pixel_size), lambda: put(before)))
@@ -160,25 +152,78 @@ class Session:
         before = (state.labels, state.particle_ids, state.hand_labels, state.recipe)
         ids = np.unique(labels)
         after = (labels, ids[ids > 0].astype(np.int64), carried, recipe)
-        predictions = state.predictions
+        predictions, corrected = state.predictions, state.corrected
+        changes = Changes.everything(before[1].tolist(), after[1].tolist(), labels.shape)
 
-        def put(values: tuple, predicted: Predictions | None) -> None:  # type: ignore[type-arg]
+        def put(values: tuple, predicted: Predictions | None, corrected: bool) -> None:  # type: ignore[type-arg]
             if (state := self.micrographs.get(key)) is None:
                 return
             state.labels, state.particle_ids, state.hand_labels, state.recipe = values
-            state.predictions = predicted
-            self._deselect_micrograph(key)
-            self.particles_changed.emit(key)
-            self.predictions_changed.emit(key)
+            state.predictions, state.corrected = predicted, corrected
+            self._tell_particles(key, changes if values is after else changes.reverted)
 
         self.history.do(
             Step(
                 name or f"find {after[1].size} particles",
-                lambda: put(after, None),
-                lambda: put(before, predictions),
+                lambda: put(after, None, False),
+                lambda: put(before, predictions, corrected),
             )
         )
         return len(before[2]) - len(carried)
+
+    def edit_particles(self, key: int, labels: LabelImage, name: str) -> Correction | None:
+        """Put a corrected label image in place, as one undoable step.
+
+        Only particles whose pixels changed are concerned: their hand labels follow
+        (`follow_hand_labels`) and their predictions go, until they are classified again.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph; it has particles.
+        labels : (H, W) int array
+            The corrected label image, of the same shape. It is not kept.
+        name : str
+            Name of the step.
+
+        Returns
+        -------
+        Correction or None
+            None where nothing changed, which is no step.
+        """
+        return self.edit_all({key: labels}, name).get(key)
+
+    def edit_all(self, corrected: Mapping[int, LabelImage], name: str) -> dict[int, Correction]:
+        """Correct particles of several micrographs as one step; see `edit_particles`.
+
+        Returns
+        -------
+        dict of int to Correction
+            Of the micrographs that changed.
+        """
+        found = {
+            key: Correction.of(self.micrographs[key], labels, self.workflow)
+            for key, labels in corrected.items()
+        }
+        made = {key: correction for key, correction in found.items() if correction is not None}
+
+        def put(forward: bool) -> None:
+            for key, correction in made.items():
+                if (state := self.micrographs.get(key)) is not None:
+                    changes = correction.put(state, forward, self.workflow)
+                    self._tell_particles(key, changes)
+
+        if made:
+            self.history.do(Step(name, lambda: put(True), lambda: put(False)))
+        return made
+
+    def _tell_particles(self, key: int, changes: Changes) -> None:
+        if self.selection is not None:
+            gone = changes.before if changes.whole else changes.removed
+            self.select(self.selection.without(key, gone))
+        self.particles_edited.emit(key, changes)
+        self.particles_changed.emit(key)
+        self.predictions_changed.emit(key)
 
     # -- hand labels -----------------------------------------------------------------------
     def label(self, key: int, changes: Mapping[int, int], *, name: str | None = None) -> None:
@@ -241,6 +286,8 @@ class Session:
     def _label_step_name(self, changes: Sequence[Mapping[int, int]]) -> str:
         count = sum(len(of_one) for of_one in changes)
         what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
+        if not any(c for of_one in changes for c in of_one.values()):
+            return f"clear the label{'s' if count > 1 else ''} of {what}"
         names = {self.class_name(c) for of_one in changes for c in of_one.values()}
         return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
 
@@ -279,16 +326,28 @@ class Session:
         return new
 
     def edit_class(
-        self, class_id: int, *, name: str | None = None, color: str | None = None
+        self,
+        class_id: int,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        counted: bool | None = None,
     ) -> None:
-        """Rename or recolour a class, as one undoable step; names stay unique."""
+        """Rename, recolour or (not) count a class, as one undoable step; names stay unique."""
         old = next(c for c in self.classes if c.id == class_id)
-        new = replace(old, name=(name or old.name).strip(), color=color or old.color)
+        new = replace(
+            old,
+            name=(name or old.name).strip(),
+            color=color or old.color,
+            counted=old.counted if counted is None else counted,
+        )
         if any(c.name == new.name for c in self.classes if c.id != class_id):
             raise InputError(f"There is already a class {new.name!r}: choose another name.")
         if new != old:
             classes = tuple(new if c.id == class_id else c for c in self.classes)
             what = f"rename {old.name} to {new.name}" if name else f"recolour {old.name}"
+            if new.counted != old.counted:
+                what = f"{'count' if new.counted else 'leave out'} {old.name} in the figures"
             self._change_classes(classes, what)
 
     def remove_class(self, class_id: int) -> None:
@@ -378,12 +437,27 @@ class Session:
 
         Of classes that were merged or removed meanwhile, they speak as the table does now.
         """
-        known = {c.id for c in self.classes}
-        gone = {old: new for old, new in self._gone.items() if old not in known}
-        if predictions is not None and gone:
-            predictions = predictions.merged(gone)
+        if predictions is not None:
+            predictions = self._of_classes_now(predictions)
         self.micrographs[key].predictions = predictions
         self.predictions_changed.emit(key)
+
+    def _of_classes_now(self, predictions: Predictions) -> Predictions:
+        known = {c.id for c in self.classes}
+        gone = {old: new for old, new in self._gone.items() if old not in known}
+        return predictions.merged(gone) if gone else predictions
+
+    def add_predictions(self, key: int, predictions: Predictions) -> None:
+        """Put predictions of some particles beside those of the others; no step either.
+
+        Where the others are of a model with other classes, nothing is added.
+        """
+        before = self.micrographs[key].predictions
+        predictions = self._of_classes_now(predictions)
+        if before is None:
+            self.set_predictions(key, predictions)
+        elif before.agrees_with(predictions):
+            self.set_predictions(key, before.updated(predictions))
 
     def set_workflow(self, workflow: Workflow | None) -> None:
         """Put a trained workflow in place (or take it away)."""
@@ -409,54 +483,3 @@ class Session:
     def _deselect_micrograph(self, key: int) -> None:
         if self.selection is not None:
             self.select(self.selection.without_micrograph(key))
-
-
-def shown_classes(state: MicrographState) -> dict[int, int]:
-    """Return particle id → the class on the screen: by hand if labelled, else predicted.
-
-    Empty before there are predictions: hand labels alone are no classification.
-    """
-    if state.predictions is None:
-        return {}
-    shown = dict(
-        zip(
-            state.predictions.particle_ids.tolist(),
-            state.predictions.class_ids.tolist(),
-            strict=True,
-        )
-    )
-    shown.update({p: c for p, c in state.hand_labels.items() if p in shown})
-    return shown
-
-
-def carry_hand_labels(
-    old: LabelImage | None, new: LabelImage, hand_labels: Mapping[int, int]
-) -> dict[int, int]:
-    """Move hand labels from one label image of a micrograph to another.
-
-    A label goes to the new particle that covers most of the old one, if that is more than half of
-    it; where two labels meet in one new particle, the one that covers more of it wins.
-
-    Parameters
-    ----------
-    old, new : (H, W) int32 array
-        Label images; `old` None where there were none.
-    hand_labels : mapping of int to int
-        Old particle id → class id.
-
-    Returns
-    -------
-    dict of int to int
-        New particle id → class id.
-    """
-    if old is None or not hand_labels:
-        return {}
-    labelled = np.isin(old, list(hand_labels))
-    pairs, overlap = np.unique(np.stack([old[labelled], new[labelled]]), axis=1, return_counts=True)
-    area = dict(zip(*np.unique(old[labelled], return_counts=True), strict=True))
-    carried: dict[int, tuple[int, int]] = {}
-    for (before, after), pixels in zip(pairs.T.tolist(), overlap.tolist(), strict=True):
-        enough = after > 0 and pixels > 0.5 * area[before]
-        if enough and pixels > carried.get(after, (0, 0))[0]:
-            carried[after] = (pixels, hand_labels[before])
-    return {particle: class_id for particle, (_, class_id) in carried.items()}

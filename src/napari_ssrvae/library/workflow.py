@@ -17,7 +17,12 @@ import numpy.typing as npt
 from napari_ssrvae import __version__
 from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
-from napari_ssrvae.imaging.particles import Particles, PatchSettings, extract_particles
+from napari_ssrvae.imaging.particles import (
+    GreyLevels,
+    Particles,
+    PatchSettings,
+    extract_particles,
+)
 from napari_ssrvae.imaging.reading import read_micrograph
 from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
@@ -120,9 +125,20 @@ class Workflow:
         settings = self.segmentation.scaled(self.factor(micrograph))
         return segment_with(micrograph.image, settings)
 
-    def particles(self, micrograph: Micrograph, labels: npt.NDArray[Any]) -> Particles:
-        """Extract patches with the physical field of view of the training patches."""
-        return extract_alike(micrograph, labels, self.patches, self.pixel_size)
+    def particles(
+        self,
+        micrograph: Micrograph,
+        labels: npt.NDArray[Any],
+        ids: npt.ArrayLike | None = None,
+        grey_levels: GreyLevels | None = None,
+    ) -> Particles:
+        """Extract patches with the physical field of view of the training patches.
+
+        `ids` chooses particles, None takes all; see `extract_particles`.
+        """
+        return extract_alike(
+            micrograph, labels, self.patches, self.pixel_size, ids=ids, grey_levels=grey_levels
+        )
 
     def classify(
         self,
@@ -230,6 +246,9 @@ def extract_alike(
     labels: npt.NDArray[Any],
     patches: PatchSettings,
     pixel_size: float | None,
+    *,
+    ids: npt.ArrayLike | None = None,
+    grey_levels: GreyLevels | None = None,
 ) -> Particles:
     """Extract particles with the physical field of view of others.
 
@@ -244,6 +263,9 @@ def extract_alike(
     pixel_size : float or None
         nm per pixel of the others' micrograph. Where one of the two is unknown, the pixels are
         taken to be equal.
+    ids, grey_levels : optional
+        Cut out only these particles, and the grey levels if they are known; see
+        `extract_particles`.
 
     Returns
     -------
@@ -266,7 +288,9 @@ def extract_alike(
             micrograph.pixel_size,
             micrograph.name,
         )
-    return extract_particles(micrograph, labels, patches.size, scale=scale)
+    return extract_particles(
+        micrograph, labels, patches.size, scale=scale, ids=ids, grey_levels=grey_levels
+    )
 
 
 def training_arrays(

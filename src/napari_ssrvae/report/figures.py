@@ -154,11 +154,12 @@ def _draw_scale_bar(axes: Axes, width: int, height: int, pixel_size: float | Non
 def latent_figure(library: ParticleLibrary) -> Figure:
     """Scatter the latent coordinates z1, z2 in the colours of the classes.
 
-    Hand-labelled particles have a dark ring. With one latent, the second axis is the angle.
+    Hand-labelled particles have a dark ring; classes that are left out of figures are not drawn.
+    With one latent, the second axis is the angle.
     """
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
     axes = figure.subplots()
-    table = library.table
+    table = library.table[library.counted]
     y_column = "z2" if "z2" in table else "angle"
     for particle_class in library.classes:
         members = table[table["class_id"] == particle_class.id]

@@ -199,16 +199,23 @@ def _facts(
 ) -> list[tuple[str, str]]:
     if held_back is None and quality is not None and len(quality.rows):
         held_back = trust.as_held_back(quality)
-    by_hand = int((library.table["source"] == "hand").sum())
+    counted = library.table[library.counted]
+    by_hand = int((counted["source"] == "hand").sum())
     facts = [
-        (str(len(library)), "particles" if len(library) > 1 else "particle"),
-        (str(sum(n > 0 for n in library.counts().values())), "classes found"),
+        (str(len(counted)), "particle" if len(counted) == 1 else "particles"),
+        (str(counted["class_id"].nunique()), "classes found"),
         (str(by_hand), "labelled by hand"),
-        (f"{library.table['confidence'].median():.2f}", "median confidence"),
+        (_confidence(counted), "median confidence"),
     ]
+    if len(counted) < len(library):
+        facts.insert(1, (str(len(library) - len(counted)), "left out (debris)"))
     if held_back is not None:
         facts.append((f"{held_back.accuracy:.1%}", f"right of {held_back.n} held-back"))
     return facts
+
+
+def _confidence(particles: pd.DataFrame) -> str:
+    return f"{particles['confidence'].median():.2f}" if len(particles) else "–"
 
 
 def _overlay(micrograph: Micrograph, library: ParticleLibrary) -> dict[str, Any]:
@@ -226,13 +233,15 @@ def _overlay(micrograph: Micrograph, library: ParticleLibrary) -> dict[str, Any]
 
 def _summary_rows(library: ParticleLibrary, summary: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
+    total = max(int(library.counted.sum()), 1)
     for particle_class, record in zip(library.classes, summary.to_dict("records"), strict=True):
         rows.append(
             {
                 "color": particle_class.color,
                 "name": particle_class.name,
                 "count": record["count"],
-                "share": record["count"] / len(library),
+                "counted": particle_class.counted,
+                "share": record["count"] / total if particle_class.counted else 0.0,
                 "by_hand": record["by_hand"],
                 "unit": record["unit"],
                 "sizes": [_number(float(record[c])) for c in ("mean", "median", "sd")],

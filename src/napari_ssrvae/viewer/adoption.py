@@ -1,7 +1,8 @@
 """Image layers become micrographs of the session, whoever opened them.
 
 A file that napari's own reader opened is read again for its pixel size and info bar; a layer made
-in code gives its scale and units. Images that cannot be micrographs are refused with a sentence.
+in code gives its scale and units. A stack comes in slice by slice (`stacks`). Images that cannot
+be micrographs are refused with a sentence.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError, ReadError
-from napari_ssrvae.imaging import Micrograph, as_micrograph, read_micrograph
+from napari_ssrvae.imaging import Micrograph, SliceReader, as_micrograph, read_micrograph
 from napari_ssrvae.imaging.units import length_in_nm
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.layers import LayerMirror
+from napari_ssrvae.viewer.stacks import Stacks, is_stack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 OUR_READER = "napari-ssrvae"
+# Share of the canvas that a micrograph fills, as in napari.
+FILLED = 0.95
 
 
 class Adoption(QObject):
@@ -34,10 +38,15 @@ class Adoption(QObject):
     labels_layers_changed = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, session: Session, mirror: LayerMirror, parent: QObject
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        mirror: LayerMirror,
+        stacks: Stacks,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self.viewer, self.session, self.mirror = viewer, session, mirror
+        self.viewer, self.session, self.mirror, self.stacks = viewer, session, mirror, stacks
         # The layer list is in the middle of its own bookkeeping while `inserted` fires.
         self._waiting: list[Image] = []
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -60,6 +69,8 @@ class Adoption(QObject):
         if (key := self.mirror.key_of(layer)) is not None:
             return key
         try:
+            if is_stack(layer):
+                return self._adopt_stack(layer)
             micrograph = micrograph_of(layer)
         except ParticleError as error:
             self.refused.emit(f"{layer.name}: {error}")
@@ -76,11 +87,25 @@ class Adoption(QObject):
         self.adopted.emit(key)
         return key
 
+    def _adopt_stack(self, layer: Image) -> int:
+        reader = reader_of(layer)
+        if reader.pixel_size is not None:
+            show_pixel_size(layer, reader.pixel_size)
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.look_at(layer)
+        return self.stacks.take(layer, reader)
+
     def look_at(self, layer: Image) -> None:
         """Fit one micrograph to the canvas; the others are hidden behind it."""
+        if layer.ndim == self.viewer.dims.ndim:
+            self.viewer.reset_view(layers=[layer])
+            return
         # napari 0.9 fails on a layer with fewer dimensions than a stack beside it.
-        alike = layer.ndim == self.viewer.dims.ndim
-        self.viewer.reset_view(layers=[layer] if alike else None)
+        corners = layer.extent.world[:, -2:]
+        camera = self.viewer.scene.camera
+        camera.center = (0.0, *corners.mean(axis=0).tolist())
+        sides = np.maximum(corners[1] - corners[0], 1e-9)
+        camera.zoom = FILLED * float(np.min(np.asarray(self.viewer.canvas.size) / sides))
 
     def labels_layers(self) -> list[Labels]:
         """Return the Labels layers that were made elsewhere."""
@@ -111,23 +136,27 @@ class Adoption(QObject):
         key = next((k for k, g in self.mirror.groups.items() if g.image is layer), None)
         if key is None:
             return
-        state = self.session.micrographs.get(key)
-        if state is not None and state.hand_labels:
+        states = [self.session.micrographs[k] for k in self.stacks.alike(key)]
+        if by_hand := sum(len(state.hand_labels) for state in states):
+            stack = self.stacks.of(key)
+            name = states[0].micrograph.name if stack is None else stack.reader.name
             self.refused.emit(
-                f"The image of {state.micrograph.name} was removed; its {len(state.hand_labels)} "
-                "hand labels are kept: choose it in the Micrograph list to show it again."
+                f"The image of {name} was removed; its {by_hand} hand labels are kept: choose it "
+                "in the Micrograph list to show it again."
             )
-            return
-        self.mirror.detach(key)
-        if state is not None:
+        elif (stack := self.stacks.of(key)) is not None:
+            self.stacks.remove(stack)
+        else:
+            self.mirror.detach(key)
             self.session.remove_micrograph(key)
 
     def show_again(self, key: int) -> None:
         """Bring back the image and our layers of a micrograph that the person deleted."""
         group = self.mirror.groups[key]
         if group.image not in self.viewer.layers:
-            self.viewer.add_layer(group.image)
-            self.viewer.layers.move(len(self.viewer.layers) - 1, 0)
+            with self.stacks.steady():  # its slider comes back at its first slice
+                self.viewer.add_layer(group.image)
+                self.viewer.layers.move(len(self.viewer.layers) - 1, 0)
         self.mirror.restore(key)
 
     def shutdown(self) -> None:
@@ -156,6 +185,30 @@ def micrograph_of(layer: Image) -> Micrograph:
         data = data.squeeze()
     micrograph = as_micrograph(data, name=layer.name, pixel_size=layer_pixel_size(layer))
     return replace(micrograph, path=Path(path)) if path else micrograph
+
+
+def reader_of(layer: Image) -> SliceReader:
+    """Return what reads the slices of a stack, with what its file says of the pixel size.
+
+    Raises
+    ------
+    InputError
+        The layer holds nothing that could be micrographs.
+    """
+    from napari_ssrvae.imaging.reading import read_facts
+
+    data = layer.data[0] if layer.multiscale else layer.data
+    path = layer.source.path
+    facts = read_facts(path) if path else None
+    return SliceReader(
+        data,
+        name=layer.name,
+        pixel_size=(facts.pixel_size if facts else None) or layer_pixel_size(layer),
+        rows=facts.image_rows if facts else None,
+        path=Path(path) if path else None,
+        colour=bool(layer.rgb),
+        warnings=facts.warnings if facts else (),
+    )
 
 
 def _read_again(path: Path, shown: np.ndarray) -> Micrograph | None:
@@ -187,6 +240,11 @@ def show_as(layer: Image, micrograph: Micrograph) -> None:
     data = layer.data[0] if layer.multiscale else layer.data
     if not layer.multiscale and data.shape[:2] != micrograph.image.shape and data.ndim <= 3:
         layer.data = data[: micrograph.image.shape[0]] if layer.rgb else micrograph.image
-    if micrograph.pixel_size is not None and layer.ndim == 2:
-        layer.scale = (micrograph.pixel_size,) * 2
-        layer.units = ("nm", "nm")
+    if micrograph.pixel_size is not None:
+        show_pixel_size(layer, micrograph.pixel_size)
+
+
+def show_pixel_size(layer: Image, size: float | None) -> None:
+    """Show an image at its pixel size (nm), in pixels where that is None."""
+    layer.scale = (*layer.scale[:-2], size or 1.0, size or 1.0)
+    layer.units = (*layer.units[:-2], *("nm" if size else "pixel",) * 2)

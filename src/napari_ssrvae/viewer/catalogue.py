@@ -10,9 +10,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.imaging import PatchSettings
 from napari_ssrvae.library.catalogue import Catalogue, catalogue_of
+from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.viewer import steps
 
 if TYPE_CHECKING:
+    from napari_ssrvae.library.micrograph_state import MicrographState
     from napari_ssrvae.viewer.workbench import Workbench
 
 KIND = "pictures"
@@ -49,6 +51,14 @@ class ParticleCatalogue(QObject):
         )
         for signal in self._signals:
             signal.connect(self._forget)
+        self.session.particles_edited.connect(self._on_edited)
+
+    def _on_edited(self, key: int, changes: Changes) -> None:
+        """Keep the pictures of particles that a correction left as they were."""
+        pictures, state = self._pictures.get(key), self.session.micrographs[key]
+        if pictures is not None and not changes.whole:
+            now = steps.FrozenMicrograph.of(key, state)
+            self._pictures[key] = pictures.without(changes.before, now)
 
     def _forget(self, *_: object) -> None:
         self._current = None
@@ -83,7 +93,7 @@ class ParticleCatalogue(QObject):
         for key in np.unique(keys).tolist():
             if (pictures := self._pictures.get(key)) is not None:
                 ids = pictures.measures["label"].to_numpy()
-                mine = np.flatnonzero(keys == key)
+                mine = np.flatnonzero((keys == key) & np.isin(particles, ids))
                 patches[mine] = pictures.patches[np.searchsorted(ids, particles[mine])]
         return patches
 
@@ -91,9 +101,9 @@ class ParticleCatalogue(QObject):
         """Cut out and measure what is missing, in the background; `pictures_changed` follows."""
         self._drop_old_pictures()
         missing = [
-            steps.FrozenMicrograph.of(key, state)
+            (steps.FrozenMicrograph.of(key, state), self._pictures.get(key))
             for key, state in self.session.micrographs.items()
-            if state.particle_ids.size and key not in self._pictures
+            if not self._has_all(key, state)
         ]
         if missing and not self.workbench.jobs.running(KIND):
             self.workbench.jobs.start(
@@ -105,6 +115,10 @@ class ParticleCatalogue(QObject):
                 on_yield=self._on_pictures,
                 on_done=lambda _: self.want_pictures(),
             )
+
+    def _has_all(self, key: int, state: MicrographState) -> bool:
+        pictures = self._pictures.get(key)
+        return state.particle_ids.size == (0 if pictures is None else len(pictures.patches))
 
     def _alike(self) -> tuple[PatchSettings, float | None]:
         """Return how to cut out: as the model does, else as the others were, else as it comes."""
@@ -138,3 +152,4 @@ class ParticleCatalogue(QObject):
         self._soon.stop()
         for signal in self._signals:
             signal.disconnect(self._forget)
+        self.session.particles_edited.disconnect(self._on_edited)

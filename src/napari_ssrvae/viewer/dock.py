@@ -22,7 +22,7 @@ from napari_ssrvae.viewer.panels.particles import ParticlesPanel
 from napari_ssrvae.viewer.panels.result import ResultPanel
 from napari_ssrvae.viewer.panels.suggestion import SuggestionPanel
 from napari_ssrvae.viewer.panels.train import TrainPanel
-from napari_ssrvae.viewer.settings import read_settings
+from napari_ssrvae.viewer.settings import SettingsKeeper, read_settings
 from napari_ssrvae.viewer.warm_up import warm_up
 from napari_ssrvae.viewer.workbench import Workbench
 
@@ -59,6 +59,7 @@ class ParticleClassifier(QWidget):
         self._over = False
         self._had_parent = False
         self.workbench = Workbench(napari_viewer, self.session, read_settings())
+        self.keeper = SettingsKeeper(self.workbench)
         self.views: ParticleViews | None = None
         self._views_dock: QWidget | None = None
         self.legend: CanvasLegend | None = None
@@ -86,6 +87,7 @@ class ParticleClassifier(QWidget):
         self.dismiss = QToolButton()
         self.dismiss.setText("✕")
         self.dismiss.setToolTip("Dismiss this message")
+        self.dismiss.setAccessibleName("Dismiss this message")
         self.dismiss.clicked.connect(self._dismiss)
         message = QHBoxLayout()
         message.addWidget(self.banner, 1)
@@ -101,6 +103,7 @@ class ParticleClassifier(QWidget):
         self.scroll.setWidgetResizable(True)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from control to control
         self.scroll.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -155,6 +158,8 @@ class ParticleClassifier(QWidget):
     def _refresh_legend(self) -> None:
         if self.legend is None and (canvas := canvas_of(self.window())) is not None:
             self.legend = CanvasLegend(canvas, self.session)
+            self.workbench.mirror.outlines.draw_on(canvas)
+            self.legend.raise_()
         if self.legend is not None:
             self.legend.refresh()
 
@@ -217,6 +222,7 @@ class ParticleClassifier(QWidget):
         self._over = True
         self._soon.stop()
         self._warm.stop()
+        self.keeper.save()
         for signal in self._signals:
             signal.disconnect(self._later)
         self.viewer.layers.selection.events.active.disconnect(self._later)

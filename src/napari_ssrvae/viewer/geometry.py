@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Box = tuple[slice, slice]
+from napari_ssrvae.library.changes import Box, Changes
 
 # Rows looked up at once.
 BAND = 64
@@ -21,10 +24,34 @@ class ParticleIndex:
     """
 
     def __init__(self, labels: NDArray[np.int32]) -> None:
+        self.labels = labels
+
+    @cached_property
+    def _boxes(self) -> list[Box | None]:
+        # On first use: who steps through a stack asks most slices for none.
         from scipy import ndimage  # slow to load, and not needed to open the dock
 
-        self.labels = labels
-        self._boxes: list[Box | None] = ndimage.find_objects(labels)
+        boxes: list[Box | None] = ndimage.find_objects(self.labels)
+        return boxes
+
+    def updated(self, labels: NDArray[np.int32], changes: Changes) -> ParticleIndex:
+        """Return the index of a corrected label image; it looks only where something changed."""
+        from scipy import ndimage
+
+        new = copy(self)
+        new.labels, new._boxes = labels, list(self._boxes)
+        rows, columns = changes.region
+        found = ndimage.find_objects(labels[rows, columns])
+        new._boxes += [None] * (max(changes.after, default=0) - len(new._boxes))
+        for particle in changes.removed:
+            new._boxes[particle - 1] = None
+        for particle in changes.after:
+            y, x = found[particle - 1]
+            new._boxes[particle - 1] = (
+                slice(y.start + rows.start, y.stop + rows.start),
+                slice(x.start + columns.start, x.stop + columns.start),
+            )
+        return new
 
     def box(self, particle: int) -> Box | None:
         """Return the bounding box of a particle, or None if there is no such particle."""
@@ -41,6 +68,14 @@ class ParticleIndex:
         if (box := self.box(particle)) is None:
             return None
         return tuple((s.start + s.stop - 1) / 2 for s in box)
+
+    def pixels(self, particle: int) -> NDArray[np.intp] | None:
+        """Return the pixels (2, m) of a particle as rows and columns, None if there is none."""
+        if (box := self.box(particle)) is None:
+            return None
+        corner = np.array([[box[0].start], [box[1].start]])
+        pixels: NDArray[np.intp] = np.stack(np.nonzero(self.labels[box] == particle)) + corner
+        return pixels
 
     def inside(self, path: NDArray[np.float64]) -> list[int]:
         """Return the particles whose middle lies in a polygon, (m, 2) in pixels (y, x)."""
@@ -98,3 +133,39 @@ def look_up(
         band = slice(top, top + BAND)
         np.take(table, labels[band], out=out[band], mode="clip")
     return out
+
+
+def rims(labels: NDArray[np.int32], ids: ArrayLike, width: int) -> NDArray[np.uint8]:
+    """Return an image that is 1 on the outermost pixels of some particles.
+
+    Parameters
+    ----------
+    labels : (H, W) int32 array
+        Label image.
+    ids : (n,) int
+        Particles; the others get 0.
+    width : int
+        How many pixels wide the rim is, at least 1.
+
+    Returns
+    -------
+    (H, W) uint8 array
+    """
+    chosen = look_up(labels, ids, np.ones(np.size(ids)))
+    inner = chosen.copy()
+    inner[0], inner[-1], inner[:, 0], inner[:, -1] = 0, 0, 0, 0
+    down, right = labels[1:] == labels[:-1], labels[:, 1:] == labels[:, :-1]
+    inner[1:] &= down
+    inner[:-1] &= down
+    inner[:, 1:] &= right
+    inner[:, :-1] &= right
+    for _ in range(width - 1):
+        # Eroded once more: what lies beside a pixel of the rim belongs to it.
+        smaller = inner.copy()
+        smaller[1:] &= inner[:-1]
+        smaller[:-1] &= inner[1:]
+        smaller[:, 1:] &= inner[:, :-1]
+        smaller[:, :-1] &= inner[:, 1:]
+        inner = smaller
+    rim: NDArray[np.uint8] = chosen ^ inner  # the inside is part of what is chosen
+    return rim

@@ -113,7 +113,7 @@ class Jobs(QObject):
         kind: str,
         function: JobFunction,
         *args: Any,
-        title: str,
+        title: str | None,
         on_yield: Callable[[Any], None] | None = None,
         on_done: Callable[[Any], None] | None = None,
         on_error: Callable[[Exception], None] | None = None,
@@ -129,7 +129,7 @@ class Jobs(QObject):
             Called with `args` in another thread, and with the keyword-free extra argument
             ``stop`` (a `threading.Event`) in front of them if `stoppable`.
         title : str
-            What napari's activity dock says.
+            What napari's activity dock says; None: nothing, for what is over in an instant.
         on_yield, on_done, on_error : callable
             Called on the main thread with what the job yielded, returned or raised.
         """
@@ -141,7 +141,7 @@ class Jobs(QObject):
             guarded,
             function,
             *args,
-            _progress={"desc": title},
+            _progress={"desc": title} if title else False,
             _worker_class=_ClosingWorker,
             _ignore_errors=True,
             _start_thread=False,

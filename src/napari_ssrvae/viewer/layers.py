@@ -2,14 +2,17 @@
 
 Each micrograph has its image layer (the person's), a particles layer (outlines of all particles;
 ours, or a Labels layer that the person picked), a hand-label layer (rings, values = class numbers)
-and an overlay of the predicted classes. One Shapes layer outlines the hovered and the selected
-particle. The session is the truth: a layer that the person deletes comes back when it is needed
+and an overlay of the predicted classes. Lines over the canvas outline the hovered and the selected
+particles. The session is the truth: a layer that the person deletes comes back when it is needed
 again, and a stroke painted into the hand labels becomes one step of the session's history.
+
+The slices of a stack share one image layer and one group of layers, which holds the data of the
+slice that is shown: a thousand slices cost as many layers as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,30 +20,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.library.session import MicrographState, Session
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
 from napari_ssrvae.viewer.outlines import Outlines
+from napari_ssrvae.viewer.painting import Painting
 from napari_ssrvae.viewer.placement import PLACEMENT, keeping_active_layer, place
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 CONFIDENCE_STEPS = 10
+# Up to so many particles are drawn anew one by one, more by drawing the layer.
+FEW = 50
 PARTICLE_COLOR = "#35e0ff"
 
 
 @dataclass
 class LayerGroup:
-    """The layers of one micrograph; None where there is none (yet, or any more)."""
+    """The layers of one micrograph, or of all slices of a stack.
+
+    None where there is none (yet, or any more); `shown` is the micrograph whose data they hold.
+    """
 
     image: Image
+    shown: int
     particles: Labels | None = None
     own_particles: bool = True
     hand: Labels | None = None
     overlay: Labels | None = None
     index: ParticleIndex | None = None
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether other slices may come into these layers."""
+        return bool(self.image.ndim > 2)
 
     def ours(self) -> list[Layer]:
         """Return the layers that we made."""
@@ -60,12 +76,9 @@ class LayerMirror(QObject):
         self.groups: dict[int, LayerGroup] = {}
         self.overlay_mode = "class"
         self.outlines = Outlines(viewer, session, self)
-        self._mirroring = False
-        # Strokes into the particles arrive many a second; the session follows when they pause.
-        self._edited = QTimer(self, singleShot=True, interval=400)
-        self._edited.timeout.connect(self._take_edited_particles)
-        self._edited_keys: set[int] = set()
-        session.particles_changed.connect(self._on_particles)
+        self.mirroring = False
+        self.painting = Painting(self)
+        session.particles_edited.connect(self._on_particles_edited)
         session.hand_labels_changed.connect(self._on_hand_labels)
         session.predictions_changed.connect(self._on_predictions)
         session.classes_changed.connect(self._on_classes)
@@ -74,30 +87,45 @@ class LayerMirror(QObject):
 
     # -- the micrograph's image ------------------------------------------------------------
     def attach(self, key: int, image: Image) -> None:
-        """Mirror a micrograph of the session around its image layer."""
-        self.groups[key] = LayerGroup(image)
+        """Mirror a micrograph of the session around its image layer.
+
+        Another slice of a stack that is there already shares its layers, and waits to be shown.
+        """
+        if (group := next((g for g in self.all_groups() if g.image is image), None)) is not None:
+            self.groups[key] = group
+            return
+        self.groups[key] = LayerGroup(image, key)
         for name in PLACEMENT:
             if (emitter := getattr(image.events, name, None)) is not None:
                 emitter.connect(self._on_placement)
 
+    def all_groups(self) -> list[LayerGroup]:
+        """Return each group once, however many slices share it."""
+        return list({id(group): group for group in self.groups.values()}.values())
+
+    def _showing(self, key: int) -> LayerGroup | None:
+        """Return the layers that hold a micrograph's data now; none do for a hidden slice."""
+        group = self.groups.get(key)
+        return group if group is not None and group.shown == key else None
+
     def key_of(self, layer: Layer | None) -> int | None:
-        """Return the micrograph that a layer belongs to."""
-        for key, group in self.groups.items():
+        """Return the micrograph that a layer shows."""
+        for group in self.all_groups():
             if layer is not None and (
                 layer in (group.image, group.particles) or layer in group.ours()
             ):
-                return key
+                return group.shown
         return None
 
     def is_ours(self, layer: Layer) -> bool:
         """Say whether we made this layer."""
         return self.outlines.is_ours(layer) or any(
-            layer in group.ours() for group in self.groups.values()
+            layer in group.ours() for group in self.all_groups()
         )
 
     def index(self, key: int | None) -> ParticleIndex | None:
-        """Return where the particles of a micrograph lie."""
-        group = self.groups.get(key) if key is not None else None
+        """Return where the particles of a micrograph lie; None for a slice that is not shown."""
+        group = self._showing(key) if key is not None else None
         return None if group is None else group.index
 
     def use_labels_layer(self, key: int, layer: Labels) -> None:
@@ -107,21 +135,42 @@ class LayerMirror(QObject):
         if group.particles is layer:
             return
         self.session.set_particles(key, data, name=f"use {layer.name} as particles")
+        if layer.multiscale or not isinstance(layer.data, np.ndarray):
+            layer.visible = False  # nobody can paint into it: a copy of ours takes its place
+            return
         old = group.particles if group.own_particles else None
         group.particles, group.own_particles = layer, False
-        layer.events.paint.connect(self._on_particles_painted)
+        self.painting.watch(layer)
         if old is not None:
             self._remove(old)
 
     # -- session → layers ------------------------------------------------------------------
-    def _on_particles(self, key: int) -> None:
-        state, group = self.session.micrographs[key], self.groups.get(key)
+    def _on_particles_edited(self, key: int, changes: Changes) -> None:
+        state, group = self.session.micrographs[key], self._showing(key)
+        if group is None:
+            return
+        if changes.whole or state.labels is None or None in (group.index, group.hand):
+            self.show_particles(key)
+            return
+        group.index = group.index.updated(state.labels, changes)  # type: ignore[union-attr]
+        if group.particles is None:
+            self.show_particles(key)
+            return
+        with self._quietly():
+            self.painting.follow(group.particles, state.labels, changes)
+        hand = state.hand_labels
+        part = look_up(state.labels[changes.region], list(hand), list(hand.values()))
+        group.hand.data[changes.region] = part  # type: ignore[union-attr]
+        group.hand.refresh(extent=False)  # type: ignore[union-attr]
+        self.outlines.redraw()  # the classes follow with the session's predictions
+
+    def show_particles(self, key: int) -> None:
+        """Draw the particles of a micrograph anew."""
+        state, group = self.session.micrographs[key], self._showing(key)
         if group is None:
             return
         if state.labels is None:
-            group.index = None
-            for layer in group.ours():
-                self._remove(layer)
+            self._take_data_away(group)
             return
         group.index = ParticleIndex(state.labels)
         with self._quietly():
@@ -137,28 +186,40 @@ class LayerMirror(QObject):
                         color_dict={None: PARTICLE_COLOR, 0: "transparent"}
                     ),
                 )
-                group.particles.events.paint.connect(self._on_particles_painted)
+                self.painting.watch(group.particles)
             elif not np.array_equal(group.particles.data, state.labels):
-                group.particles.data = state.labels.copy()
+                self._show_labels(group.particles, state.labels)
         self._show_hand_labels(key)
         # Empty until there are predictions: making a layer takes napari a fifth of a second, which
         # nobody notices here, and everybody would at the end of the training.
         self.show_overlay(key)
 
+    def _take_data_away(self, group: LayerGroup) -> None:
+        """Show no particles; a stack keeps its layers, which the next slice needs again."""
+        group.index = None
+        for layer in group.ours():
+            if not group.is_stack:
+                self._remove(layer)
+            elif layer.data.any():
+                layer.data.fill(0)
+                layer.refresh(extent=False)
+
     def _on_hand_labels(self, key: int, changed: frozenset[int]) -> None:
-        group, state = self.groups.get(key), self.session.micrographs[key]
+        group, state = self._showing(key), self.session.micrographs[key]
         if group is None or state.labels is None:
             return
-        if group.hand is None or len(changed) > 50:
+        if group.hand is None or group.index is None or len(changed) > FEW:
             self._show_hand_labels(key)
-        else:
-            for particle in changed:
-                self._put_value(
-                    group.hand, group.index, particle, state.hand_labels.get(particle, 0)
-                )
-            group.hand.refresh()
-        if state.predictions is not None:
-            self.show_overlay(key)
+            if state.predictions is not None:
+                self.show_overlay(key)
+            return
+        with self._quietly():
+            by_hand = {particle: state.hand_labels.get(particle, 0) for particle in changed}
+            self._show_few(group.hand, group.index, by_hand)
+            if state.predictions is not None and group.overlay is not None:
+                shown = dict(zip(*map(np.ndarray.tolist, self._overlay_values(state)), strict=True))
+                few = {particle: int(shown.get(particle, 0)) for particle in changed}
+                self._show_few(group.overlay, group.index, few)
 
     def _show_hand_labels(self, key: int) -> None:
         group, state = self.groups[key], self.session.micrographs[key]
@@ -176,13 +237,12 @@ class LayerMirror(QObject):
                 self._show_values(group.hand, state.labels, ids, values)
 
     def _on_predictions(self, key: int) -> None:
-        if key in self.groups:
-            self.show_overlay(key)
+        self.show_overlay(key)
 
     def show_overlay(self, key: int) -> None:
         """Colour the particles of a micrograph by what the session says of them now."""
-        group, state = self.groups[key], self.session.micrographs[key]
-        if state.labels is None:
+        group, state = self._showing(key), self.session.micrographs[key]
+        if group is None or state.labels is None:
             return
         ids, values = self._overlay_values(state)
         with self._quietly():
@@ -214,31 +274,40 @@ class LayerMirror(QObject):
         )
 
     @staticmethod
-    def _show_values(layer: Labels, labels: Any, ids: Any, values: Any) -> None:
-        """Write new values into a layer: in place, which is half the time of setting its data."""
-        if layer.data.shape == labels.shape and layer.data.dtype == np.uint8:
-            look_up(labels, ids, values, out=layer.data)
+    def _show_labels(layer: Labels, labels: Any) -> None:
+        """Write other particles into a layer: in place, which takes a third of the time."""
+        if layer.data.shape == labels.shape and layer.data.dtype == labels.dtype:
+            np.copyto(layer.data, labels)
             layer.refresh(extent=False)
         else:
+            layer.data = labels.copy()
+
+    @staticmethod
+    def _show_values(layer: Labels, labels: Any, ids: Any, values: Any) -> None:
+        """Write new values into a layer: in place, which is half the time of setting its data."""
+        if layer.data.shape != labels.shape or layer.data.dtype != np.uint8:
             layer.data = look_up(labels, ids, values)
+        elif len(ids) or layer.data.any():  # many slices have no label: then there is no change
+            look_up(labels, ids, values, out=layer.data)
+            layer.refresh(extent=False)
 
     def set_overlay_mode(self, mode: str) -> None:
         """Show the predicted class (``"class"``) or how sure the model is (``"confidence"``)."""
         if mode == self.overlay_mode:
             return
         self.overlay_mode = mode
-        for key, group in self.groups.items():
+        for group in self.all_groups():
             if group.overlay is not None:
-                self.show_overlay(key)
+                self.show_overlay(group.shown)
                 group.overlay.colormap = self._overlay_colormap()
 
     def _on_classes(self) -> None:
-        for key, group in self.groups.items():
+        for group in self.all_groups():
             if group.hand is not None:
                 group.hand.colormap = self._class_colormap()
             if group.overlay is not None:
                 group.overlay.colormap = self._overlay_colormap()
-                self.show_overlay(key)
+                self.show_overlay(group.shown)
 
     def _class_colormap(self) -> DirectLabelColormap:
         colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
@@ -252,23 +321,37 @@ class LayerMirror(QObject):
 
     def _on_active(self) -> None:
         """Show the active micrograph's layers and hide the others', which lie at the same place."""
-        for key, group in self.groups.items():
-            active = key == self.session.active_key
-            for layer in (group.image, *group.ours()):
-                if layer in self.viewer.layers:
-                    layer.visible = active
+        key = self.session.active_key
+        active = None if key is None else self.groups.get(key)
+        stepped = False
+        if active is not None and key is not None and active.shown != key:
+            stepped = bool(active.image.visible)
+            self._show_slice(active, key)
+        if not stepped:  # from slice to slice, a layer that the person has hidden stays hidden
+            for group in self.all_groups():
+                for layer in (group.image, *group.ours()):
+                    if layer in self.viewer.layers:
+                        layer.visible = group is active
         self.outlines.redraw()
+
+    def _show_slice(self, group: LayerGroup, key: int) -> None:
+        """Put the data of another slice into the layers of its stack."""
+        self.flush()  # what was painted belongs to the slice that leaves
+        group.shown = key
+        self._on_particles(key)
 
     # -- layers → session ------------------------------------------------------------------
     def _on_hand_painted(self, event: Any) -> None:
         """Turn a stroke into one edit of the session, then show whole particles again."""
-        if self._mirroring:
+        if self.mirroring:
             return
         key = self.key_of(event.source)
         if key is None:
             return
         state, painted_data = self.session.micrographs[key], np.asarray(event.source.data)
         if state.labels is None:
+            self._take_data_away(self.groups[key])
+            self.message.emit("This slice has no particles yet: find them, then label them.")
             return
         hand = state.hand_labels
         changed = painted_data != look_up(state.labels, list(hand), list(hand.values()))
@@ -288,28 +371,9 @@ class LayerMirror(QObject):
         self.session.label(key, {p: c for p, c in changes.items() if c in known})
         self._show_hand_labels(key)
 
-    def _on_particles_painted(self, event: Any) -> None:
-        key = self.key_of(event.source)
-        if key is not None and not self._mirroring:
-            self._edited_keys.add(key)
-            self._edited.start()
-
-    def _take_edited_particles(self) -> None:
-        for key in sorted(self._edited_keys):
-            layer = self.groups[key].particles if key in self.groups else None
-            if layer is not None and key in self.session.micrographs:
-                self.session.set_particles(key, np.asarray(layer.data), name="edit particles")
-        self._edited_keys.clear()
-
     def flush(self) -> None:
         """Take strokes that wait for their pause now, before a job copies the session."""
-        if self._edited.isActive():
-            self._edited.stop()
-            self._take_edited_particles()
-
-    def hover(self, particle: int) -> None:
-        """Outline the particle under the mouse (0: none)."""
-        self.outlines.hover(particle)
+        self.painting.flush()
 
     # -- layers ----------------------------------------------------------------------------
     def _add_labels(
@@ -340,24 +404,30 @@ class LayerMirror(QObject):
         return layer
 
     def _on_placement(self, event: Any) -> None:
-        for group in self.groups.values():
+        for group in self.all_groups():
             if group.image is event.source:
                 for layer in group.ours():
                     place(layer, group.image)
         self.outlines.redraw()
 
     @staticmethod
-    def _put_value(layer: Labels, index: ParticleIndex | None, particle: int, value: int) -> None:
-        if index is not None and (box := index.box(particle)) is not None:
-            layer.data[box][index.labels[box] == particle] = value
+    def _show_few(layer: Labels, index: ParticleIndex, values: Mapping[int, int]) -> None:
+        """Write the values of a few particles; napari draws only what is around them anew."""
+        places, numbers = [], []
+        for particle, value in values.items():
+            if (pixels := index.pixels(particle)) is not None:
+                places.append(pixels)
+                numbers.append(np.full(pixels.shape[1], value, np.uint8))
+        if places:
+            layer.data_setitem(tuple(np.concatenate(places, axis=1)), np.concatenate(numbers))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        before, self._mirroring = self._mirroring, True
+        before, self.mirroring = self.mirroring, True
         try:
             yield
         finally:
-            self._mirroring = before
+            self.mirroring = before
 
     def _remove(self, layer: Layer) -> None:
         if layer in self.viewer.layers:
@@ -365,7 +435,7 @@ class LayerMirror(QObject):
         self._forget(layer)
 
     def _forget(self, layer: Layer) -> None:
-        for group in self.groups.values():
+        for group in self.all_groups():
             for role in ("particles", "hand", "overlay"):
                 if getattr(group, role) is layer:
                     setattr(group, role, None)
@@ -374,7 +444,7 @@ class LayerMirror(QObject):
     def _disconnect(self, layer: Layer) -> None:
         if isinstance(layer, Labels):
             layer.events.paint.disconnect(self._on_hand_painted)
-            layer.events.paint.disconnect(self._on_particles_painted)
+            self.painting.forget(layer)
 
     def _on_layer_removed(self, event: Any) -> None:
         self._forget(event.value)
@@ -383,11 +453,13 @@ class LayerMirror(QObject):
         """Bring back the layers of a micrograph that the person deleted."""
         state = self.session.micrographs[key]
         if state.labels is not None:
-            self._on_particles(key)
+            self.show_particles(key)
 
     def detach(self, key: int) -> None:
-        """Let go of a micrograph: its layers of ours go with it."""
+        """Let go of a micrograph: its layers of ours go with it, unless other slices use them."""
         group = self.groups.pop(key)
+        if any(group is other for other in self.groups.values()):
+            return
         for layer in group.ours():
             self._disconnect(layer)
             if layer in self.viewer.layers:
@@ -395,9 +467,9 @@ class LayerMirror(QObject):
 
     def shutdown(self) -> None:
         """Disconnect from everything; hand labels and predictions stay on the screen."""
-        self._edited.stop()
+        self.painting.shutdown()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        for group in self.groups.values():
+        for group in self.all_groups():
             for name in PLACEMENT:
                 if (emitter := getattr(group.image.events, name, None)) is not None:
                     emitter.disconnect(self._on_placement)

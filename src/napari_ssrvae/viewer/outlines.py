@@ -1,7 +1,7 @@
 """The outlines of the hovered and the selected particles, and the lasso while it is drawn.
 
-One Shapes layer shows few outlines, which are drawn within a frame of the screen; a selection of
-many particles is a Labels layer, since thousands of polygons would take seconds.
+Few outlines are lines over the canvas, which are drawn at once; a selection of many particles is a
+Labels layer, since thousands of lines would take seconds.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
 
-from napari_ssrvae.viewer.geometry import look_up
-from napari_ssrvae.viewer.placement import keeping_active_layer, place
+from napari_ssrvae.viewer.geometry import rims
+from napari_ssrvae.viewer.placement import keeping_active_layer, obstacle, place
 from napari_ssrvae.viewer.views.color import SELECTED as SELECTED_COLOR
+from napari_ssrvae.viewer.views.marks import CanvasMarks, Ring
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from napari_ssrvae.viewer.layers import LayerMirror
 
 HOVER_COLOR = "#ffffff"
-ZOOMED_MS = 60
-FEW = 3  # selected particles that are outlined one by one
+FEW = 60  # selected particles that are outlined one by one
+RIM = 3  # pixels of the micrograph that are coloured around each of more
 
 
 class Outlines(QObject):
@@ -35,7 +37,7 @@ class Outlines(QObject):
     Parameters
     ----------
     viewer : ViewerModel
-        Gets two layers, each when it is first needed.
+        Gets a layer for the selection of many, when it is first needed.
     session : Session
         Whose selection is shown.
     mirror : LayerMirror
@@ -45,30 +47,48 @@ class Outlines(QObject):
     def __init__(self, viewer: ViewerModel, session: Session, mirror: LayerMirror) -> None:
         super().__init__(mirror)
         self.viewer, self.session, self.mirror = viewer, session, mirror
-        self.shapes: Shapes | None = None
+        self.marks: CanvasMarks | None = None
         self.many: Labels | None = None
-        self._hovered = 0
+        self._hovered, self._word = 0, ""
         self._lasso: NDArray[np.float64] | None = None
-        # Lines are as wide as they are on the screen: they are drawn anew once a zoom has ended.
-        self._zoomed = QTimer(self, singleShot=True, interval=ZOOMED_MS)
-        self._zoomed.timeout.connect(self._draw_few)
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        self._camera_events = (
+            viewer.scene.camera.events.center,
+            viewer.scene.camera.events.zoom,
+            viewer.scene.camera.events.orientation,
+            viewer.dims.events.ndisplay,
+            viewer.dims.events.order,
+            viewer.dims.events.ndim,
+            viewer.canvas.grid.events.enabled,
+        )
+        for event in self._camera_events:
+            event.connect(self._look)
         session.selection_changed.connect(self.redraw)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
+    def draw_on(self, canvas: QWidget) -> None:
+        """Draw on a canvas from now on; without one (no window), nothing is drawn."""
+        self.marks = CanvasMarks(canvas)
+        self._look()
+        self._draw_few()
+
     def is_ours(self, layer: Layer) -> bool:
         """Say whether this made a layer."""
-        return layer is not None and (layer is self.shapes or layer is self.many)
+        return layer is not None and layer is self.many
 
-    def hover(self, particle: int) -> None:
-        """Outline the particle under the mouse (0: none)."""
-        if particle != self._hovered:
-            self._hovered = particle
+    def hover(self, particle: int, word: str = "") -> None:
+        """Outline the particle under the mouse (0: none), with a word beside it."""
+        if (particle, word) != (self._hovered, self._word):
+            self._hovered, self._word = particle, word
             self._draw_few()
 
-    def lasso(self, path: NDArray[np.float64] | None) -> None:
-        """Show a lasso, (m, 2) in pixels (y, x) of the active micrograph; None takes it away."""
+    def lasso(self, path: NDArray[np.float64] | None, *, closed: bool = True) -> None:
+        """Show a lasso, (m, 2) in pixels (y, x) of the active micrograph; None takes it away.
+
+        One that is not `closed` is a line to cut along.
+        """
         self._lasso = path
+        if path is not None and closed:
+            self._lasso = np.concatenate([path, path[:1]])
         self._draw_few()
 
     def redraw(self) -> None:
@@ -81,25 +101,43 @@ class Outlines(QObject):
         return selection.of_micrograph(self.session.active_key) if selection else frozenset()
 
     # -- few ---------------------------------------------------------------------------------
-    def _draw_few(self) -> None:
-        rings = self._rings()
-        if not rings:
-            if self.shapes is not None and len(self.shapes.data):
-                self.shapes.data = []
+    def _look(self, event: Any = None) -> None:
+        """Follow the camera; in 3-D and in a grid the lines have no place, and are not shown."""
+        if self.marks is None:
             return
-        layer = self._shapes_layer()
-        layer.data = []
-        width = 3.0 / max(self.viewer.scene.camera.zoom * float(np.mean(layer.scale)), 1e-6)
-        layer.add(
-            [ring for ring, _ in rings],
-            shape_type="path",  # a polygon's inside would be triangulated at every move
-            edge_color=[color for _, color in rings],
-            face_color="transparent",
-            edge_width=width,
-        )
-        layer.selected_data = set()
+        viewer, camera = self.viewer, self.viewer.scene.camera
+        seen = obstacle(viewer.dims) is None and not viewer.canvas.grid.enabled
+        self.marks.setVisible(seen)
+        down, right = (str(axis) for axis in camera.orientation2d)
+        signs = (1 if down == "down" else -1, 1 if right == "right" else -1)
+        self.marks.look((camera.center[-2], camera.center[-1]), camera.zoom, signs)
 
-    def _rings(self) -> list[tuple[NDArray[np.float64], str]]:
+    def _draw_few(self) -> None:
+        if self.marks is None:
+            return
+        index = self.mirror.index(self.session.active_key)
+        rings = self._rings()
+        self.marks.set_rings([Ring(self._in_world(path), color) for path, color in rings])
+        box = None if index is None else index.box(self._hovered)
+        if box is None or not self._word:
+            self.marks.set_word("")
+        else:
+            corner = self._in_world(np.array([[box[0].stop, box[1].stop]], dtype=float))
+            self.marks.set_word(self._word, *corner[0].tolist())
+
+    def _in_world(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where pixels (m, 2) of the active micrograph lie in the world (down, right)."""
+        image = self._image()
+        # The map is affine: three points give it whole.
+        lead = (0.0,) * (image.ndim - 2)
+        origin, down, right = (
+            np.asarray(image.data_to_world((*lead, *at)))[-2:] for at in ((0, 0), (1, 0), (0, 1))
+        )
+        world: NDArray[np.float64] = origin + path @ np.stack([down - origin, right - origin])
+        transposed = tuple(self.viewer.dims.displayed) != tuple(sorted(self.viewer.dims.displayed))
+        return world[:, ::-1] if transposed else world
+
+    def _rings(self) -> list[Ring]:
         index = self.mirror.index(self.session.active_key)
         if index is None:
             return []
@@ -108,24 +146,13 @@ class Outlines(QObject):
         if len(selected) <= FEW:
             wanted += [(particle, SELECTED_COLOR) for particle in sorted(selected)]
         rings = [
-            (outline, color)
+            Ring(outline, color)
             for particle, color in wanted
             if (outline := index.outline(particle)) is not None
         ]
-        if self._lasso is not None and len(self._lasso) > 2:
-            rings.append((np.concatenate([self._lasso, self._lasso[:1]]), SELECTED_COLOR))
+        if self._lasso is not None and len(self._lasso) > 1:
+            rings.append(Ring(self._lasso, SELECTED_COLOR))
         return rings
-
-    def _shapes_layer(self) -> Shapes:
-        image = self._image()
-        if self.shapes is None:
-            self.shapes = Shapes(name="outline (hover, selection)", ndim=2)
-            place(self.shapes, image)
-            with keeping_active_layer(self.viewer):
-                self.viewer.add_layer(self.shapes)
-            self.shapes.editable = False
-        place(self.shapes, image)
-        return self.shapes
 
     # -- many --------------------------------------------------------------------------------
     def _draw_many(self) -> None:
@@ -135,13 +162,12 @@ class Outlines(QObject):
             if self.many is not None:
                 self.many.visible = False
             return
-        shown = look_up(index.labels, sorted(selected), np.ones(len(selected)))
+        shown = rims(index.labels, sorted(selected), RIM)
         if self.many is None:
             colors = {None: "transparent", 0: "transparent", 1: SELECTED_COLOR}
             self.many = Labels(
                 shown, name="selected particles", colormap=DirectLabelColormap(color_dict=colors)
             )
-            self.many.contour = 3
             self.many.selected_label = 0
             place(self.many, self._image())
             with keeping_active_layer(self.viewer):
@@ -155,23 +181,19 @@ class Outlines(QObject):
     def _image(self) -> Image:
         return self.mirror.groups[self.session.active_key].image  # type: ignore[index]
 
-    def _on_zoom(self, event: Any = None) -> None:
-        if self.shapes is not None and len(self.shapes.data):
-            self._zoomed.start()
-
     # -- life --------------------------------------------------------------------------------
     def _on_layer_removed(self, event: Any) -> None:
-        if event.value is self.shapes:
-            self.shapes = None
-        elif event.value is self.many:
+        if event.value is self.many:
             self.many = None
 
     def shutdown(self) -> None:
-        """Take the layers away and disconnect."""
-        self._zoomed.stop()
-        self.viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
-        for layer in (self.shapes, self.many):
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        """Take lines and layer away, and disconnect."""
+        for event in self._camera_events:
+            event.disconnect(self._look)
+        if self.marks is not None:
+            self.marks.shutdown()
+            self.marks = None
+        if self.many is not None and self.many in self.viewer.layers:
+            self.viewer.layers.remove(self.many)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.session.selection_changed.disconnect(self.redraw)

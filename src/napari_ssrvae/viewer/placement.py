@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.components import Dims, ViewerModel
     from napari.layers import Image, Layer
 
 PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
@@ -17,15 +17,42 @@ PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def place(layer: Layer, image: Image) -> None:
-    """Lay a layer over an image, however that is scaled, turned and moved."""
+    """Lay a 2-D layer over an image, or over the last two axes of a stack.
+
+    However that is scaled, turned and moved. What is in place already is left alone: napari looks
+    at all layers anew for each part that is set.
+    """
     for name in PLACEMENT:
-        value = getattr(image, name)
-        if name == "affine":
-            layer.affine = value.affine_matrix
-        elif name in ("shear", "rotate", "scale", "translate"):
-            setattr(layer, name, np.asarray(value)[-2:] if name != "rotate" else value)
-        else:
-            setattr(layer, name, value)
+        wanted = _in_the_plane(name, getattr(image, name))
+        if not np.array_equal(_in_the_plane(name, getattr(layer, name)), wanted):
+            setattr(layer, name, wanted)
+
+
+def _in_the_plane(name: str, value: Any) -> Any:
+    """Return a part of a placement for the last two axes."""
+    if name == "affine":
+        return value.affine_matrix[-3:, -3:]
+    if name == "units":
+        return value[-2:]
+    if name == "rotate" or (name == "shear" and np.ndim(value) == 2):
+        return np.asarray(value)[-2:, -2:]
+    return np.asarray(value)[-1:] if name == "shear" else np.asarray(value)[-2:]
+
+
+def obstacle(dims: Dims) -> str | None:
+    """Return why particles cannot be seen and labelled in this view, None where they can."""
+    if dims.ndisplay != 2:
+        return (
+            "Particles are seen and labelled in the 2-D view: go back to it with the button "
+            "2D/3D below the list of layers."
+        )
+    if set(dims.displayed) != {dims.ndim - 2, dims.ndim - 1}:
+        return (
+            "Particles are seen and labelled in the image plane: put the last two axes of the "
+            "stack back on the screen with the button that rolls the axes, below the list of "
+            "layers."
+        )
+    return None
 
 
 @contextmanager

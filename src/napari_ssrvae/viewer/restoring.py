@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def restore_library(library: ParticleLibrary, workbench: Workbench) -> str:
     """Put a library's classes, micrographs, particles, labels and predictions into the session.
 
-    A micrograph of the same name and size that is open already is used; else the one that was
+    A micrograph of the same name and size that is open already is used, or the slice of a stack
+    that is; else the one that was
     saved with the library is shown.
 
     Returns
@@ -49,7 +50,7 @@ def _key_of(name: str, shape: tuple[int, ...], workbench: Workbench) -> int | No
     for key, state in workbench.session.micrographs.items():
         if state.micrograph.name == name and state.micrograph.shape == shape:
             return key
-    return None
+    return workbench.stacks.named(name, shape)
 
 
 def _show(micrograph: Micrograph, workbench: Workbench) -> int:

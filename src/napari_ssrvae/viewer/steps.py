@@ -12,6 +12,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,13 @@ from numpy.typing import NDArray
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.imaging.slices import Index, SliceReader
 from napari_ssrvae.library.session import MicrographState
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
-    from napari_ssrvae.imaging.particles import Particles
+    from napari_ssrvae.imaging import GreyLevels, Particles, PatchSettings, SegmentationSettings
     from napari_ssrvae.learning.evaluation import QualityProgress
     from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.label_test import LabelTest
@@ -57,6 +58,13 @@ class FrozenMicrograph:
         if state.labels is None:
             raise InputError(f"Find the particles of {state.micrograph.name} first.")
         return cls(key, state.micrograph, state.labels, dict(state.hand_labels), state.predictions)
+
+    @cached_property
+    def grey_levels(self) -> GreyLevels:
+        """Found when some particles are first cut out, and kept for the next."""
+        from napari_ssrvae.imaging import GreyLevels
+
+        return GreyLevels.of(self.micrograph.image, self.labels)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,20 @@ class CutOut:
     measures: pd.DataFrame
     alike: tuple[PatchSettings, float | None]
 
+    def without(self, ids: Iterable[int], now: FrozenMicrograph) -> CutOut:
+        """Return these but for some particles, for the micrograph as it is now."""
+        stay = ~np.isin(self.measures["label"].to_numpy(), np.fromiter(ids, np.int64))
+        return CutOut(now, self.patches[stay], self.measures[stay], self.alike)
+
+    def joined(self, more: CutOut) -> CutOut:
+        """Return these and others of the same micrograph, in the order of the ids."""
+        import pandas as pd
+
+        measures = pd.concat([self.measures, more.measures], ignore_index=True)
+        order = np.argsort(measures["label"].to_numpy(), kind="stable")
+        patches = np.concatenate([self.patches, more.patches])[order]
+        return CutOut(more.micrograph, patches, measures.iloc[order], more.alike)
+
 
 @contextmanager
 def beside_a_window() -> Iterator[None]:
@@ -119,6 +141,55 @@ def find(
     from napari_ssrvae.imaging.segmentation import segment_with
 
     return segment_with(micrograph, settings)
+
+
+@dataclass(frozen=True)
+class FoundSlice:
+    """One slice of a stack, as a job over all of them goes on."""
+
+    index: Index
+    micrograph: Micrograph
+    labels: NDArray[np.int32] | None  # None where nothing could be found
+    done: int
+    total: int
+
+
+def find_in_slices(
+    stop: threading.Event,
+    reader: SliceReader,
+    indices: Sequence[Index],
+    settings: SegmentationSettings,
+) -> Generator[FoundSlice | None, None, int]:
+    """Segment slices of a stack one by one; returns how many were, which `stop` ends early."""
+    yield None
+    from napari_ssrvae.imaging.segmentation import segment_with
+
+    done = 0
+    for done, index in enumerate(indices, start=1):
+        micrograph = reader.read(index)
+        try:
+            labels = segment_with(micrograph, settings)
+        except InputError:  # an empty slice, which says so itself when it is looked at
+            labels = None
+        yield FoundSlice(index, micrograph, labels, done, len(indices))
+        if stop.is_set():
+            break
+    return done
+
+
+def take_slices(
+    stop: threading.Event, reader: SliceReader, indices: Sequence[Index], labels: Any
+) -> Generator[FoundSlice | None, None, int]:
+    """Read the particles of slices of a stack from labels made elsewhere, (..., H, W)."""
+    yield None
+    done = 0
+    for done, index in enumerate(indices, start=1):
+        of_slice = np.asarray(labels[index], dtype=np.int32)
+        found = of_slice if of_slice.any() else None
+        yield FoundSlice(index, reader.read(index), found, done, len(indices))
+        if stop.is_set():
+            break
+    return done
 
 
 def train(
@@ -208,25 +279,32 @@ def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
 
 
 def cut_out(
-    micrographs: Sequence[FrozenMicrograph], alike: tuple[PatchSettings, float | None]
+    micrographs: Sequence[tuple[FrozenMicrograph, CutOut | None]],
+    alike: tuple[PatchSettings, float | None],
 ) -> Generator[CutOut | None, None, None]:
     """Cut out and measure particles to be looked at, one micrograph after the other.
 
     With patches of this size and scale in micrographs of that pixel size (nm); where there is no
-    scale yet, the first micrograph sets it.
+    scale yet, the first micrograph sets it. Beside a micrograph stands what is cut out of it
+    already: after a correction, only the others are.
     """
     yield None
     from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.workflow import extract_alike
 
     patches, pixel_size = alike
-    for m in micrographs:
-        if patches.scale is None:
+    for m, known in micrographs:
+        ids = None
+        if known is not None:
+            patches, pixel_size = known.alike
+            ids = np.setdiff1d(np.unique(m.labels), [0, *known.measures["label"]])
+        elif patches.scale is None:
             pixel_size = m.micrograph.pixel_size
-        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size)
+        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
         patches = PatchSettings(patches.size, patches.scale or particles.scale)
         grey = (255 * particles.patches).astype(np.uint8)
-        yield CutOut(m, grey, particles.table, (patches, pixel_size))
+        made = CutOut(m, grey, particles.table, (patches, pixel_size))
+        yield made if known is None else known.joined(made)
 
 
 def classify(
@@ -242,6 +320,28 @@ def classify(
         predictions[m.key] = predict_particles(particles, workflow.model)
         yield None
     return predictions
+
+
+def classify_some(
+    workflow: Workflow, micrograph: FrozenMicrograph, ids: NDArray[np.int64]
+) -> Generator[None, None, Predictions]:
+    """Classify some particles of a micrograph; only these are cut out."""
+    yield None
+    from napari_ssrvae.library.predictions import predict_particles
+
+    particles = workflow.particles(micrograph.micrograph, micrograph.labels, ids)
+    yield None
+    return predict_particles(particles, workflow.model)
+
+
+def split(
+    labels: NDArray[np.int32], ids: Iterable[int]
+) -> Generator[None, None, tuple[NDArray[np.int32], list[int]]]:
+    """Take many particles apart at their necks."""
+    yield
+    from napari_ssrvae.library.editing import split_particles
+
+    return split_particles(labels, list(ids))
 
 
 def suggest(
@@ -317,12 +417,13 @@ def export(
 
     library: ParticleLibrary | None = None
     for m in micrographs:
+        particles = workflow.particles(m.micrograph, m.labels)
         part = ParticleLibrary.from_predictions(
-            workflow.particles(m.micrograph, m.labels),
+            particles,
             workflow.model,
             names=classes,
             labels=m.hand_labels,
-            predictions=m.predictions,
+            predictions=_of_all(particles, workflow, m.predictions),
             micrograph=m.micrograph,
             label_image=m.labels,
         )
@@ -335,6 +436,21 @@ def export(
     else:
         library.export(path, format=form)
     return path, len(library)
+
+
+def _of_all(
+    particles: Particles, workflow: Workflow, said: Predictions | None
+) -> Predictions | None:
+    """Return predictions of all particles: those that were corrected may have none yet."""
+    from napari_ssrvae.library.predictions import predict_particles
+
+    if said is None:
+        return None
+    missing = ~np.isin(particles.table["label"].to_numpy(), said.particle_ids)
+    if not missing.any():
+        return said
+    more = predict_particles(particles.subset(missing), workflow.model)
+    return said.updated(more) if said.agrees_with(more) else None
 
 
 def open_library(path: Path) -> Generator[None, None, ParticleLibrary]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_ssrvae.library.changes import Changes
+from napari_ssrvae.library.selection import Place
 from napari_ssrvae.library.suggestions import Suggestion, suggestion_of
 from napari_ssrvae.viewer import steps
 
@@ -41,7 +43,7 @@ class Suggesting(QObject):
         self._signals = (
             (self.session.workflow_changed, self._forget),
             (self.session.hand_labels_changed, self._check),
-            (self.session.particles_changed, self._forget),
+            (self.session.particles_edited, self._on_edited),
             (self.session.micrographs_changed, self._check),
             (self.session.classes_changed, self._check),
             (self.session.predictions_changed, self._on_predictions),
@@ -156,6 +158,15 @@ class Suggesting(QObject):
                 renewed = suggestion_of(self.current.place, state.predictions)
             self._set_current(renewed)
             self._check()
+
+    def _on_edited(self, key: int, changes: Changes) -> None:
+        """Pass over what was corrected; the others are as much worth a label as before."""
+        if changes.whole:
+            self._forget()
+            return
+        gone = {Place(key, particle) for particle in changes.ids}
+        self._waiting = deque(s for s in self._waiting if s.place not in gone)
+        self._check()
 
     def _forget(self, *_: object) -> None:
         self.workbench.jobs.cancel(KIND)

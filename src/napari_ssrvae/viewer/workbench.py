@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
 from napari_ssrvae.imaging import SegmentationSettings
+from napari_ssrvae.library.correction import still_true
 from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
-from napari_ssrvae.viewer.adoption import Adoption
+from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
 from napari_ssrvae.viewer.catalogue import ParticleCatalogue
+from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
 from napari_ssrvae.viewer.restoring import restore_library
 from napari_ssrvae.viewer.retraining import Retraining
+from napari_ssrvae.viewer.stack_work import StackWork
+from napari_ssrvae.viewer.stacks import Stacks
 from napari_ssrvae.viewer.suggesting import Suggesting
 from napari_ssrvae.viewer.testing import Testing
 
@@ -47,6 +51,9 @@ class Settings:
     patch_size: int = 48
     max_seconds: float | None = None
     retrain: bool = True
+    click_labels: bool = True
+    overlay: str = "class"
+    export_format: str = "library"
 
 
 class Workbench(QObject):
@@ -63,6 +70,7 @@ class Workbench(QObject):
     views_wanted = Signal()
     class_images_changed = Signal()
     armed_changed = Signal()
+    settings_changed = Signal(str)  # which field of `settings` a person changed
 
     def __init__(self, viewer: ViewerModel, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -71,19 +79,33 @@ class Workbench(QObject):
         self.class_images: dict[int, Any] = {}
         self.jobs = Jobs(self)
         self.mirror = LayerMirror(viewer, session, self)
+        self.stacks = Stacks(viewer, session, self.mirror, self)
         self.picker = Picker(viewer, session, self.mirror, self)
-        self.adoption = Adoption(viewer, session, self.mirror, self)
+        self.adoption = Adoption(viewer, session, self.mirror, self.stacks, self)
         self.catalogue = ParticleCatalogue(self)
+        self.correcting = Correcting(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
+        self.stack_work = StackWork(self)
+        self.picker.hovered.connect(self._on_hovered)
+        self.picker.set_armed(settings.click_labels)
+        self.mirror.set_overlay_mode(settings.overlay)
         self.testing = Testing(self)
-        self.picker.set_armed(True)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
+        self.picker.elsewhere.connect(self.activate)
         self.jobs.failed.connect(self._on_failed)
         self.mirror.message.connect(self._tell)
         self.adoption.refused.connect(self._tell)
+        self.stacks.refused.connect(self._tell)
+        session.micrographs_changed.connect(self._show_pixel_sizes)
         self.adoption.adopted.connect(self._on_adopted)
         self.adoption.adopt_open_layers()
+
+    def remember(self, name: str, value: Any) -> None:
+        """Change a field of the settings for this time and the next."""
+        if getattr(self.settings, name) != value:
+            setattr(self.settings, name, value)
+            self.settings_changed.emit(name)
 
     # -- telling ---------------------------------------------------------------------------
     def _tell(self, sentence: str) -> None:
@@ -100,6 +122,9 @@ class Workbench(QObject):
             self._tell(str(error))
             return None
 
+    def _on_hovered(self, particle: int) -> None:
+        self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")
+
     # -- micrographs -----------------------------------------------------------------------
     def open_sample(self) -> None:
         """Open the simulated micrograph."""
@@ -109,49 +134,38 @@ class Workbench(QObject):
             if kind == "image":
                 self.viewer.add_image(data, **options)
 
-    def stack_on_screen(self) -> Image | None:
-        """Return the active image layer if it is a stack, which cannot be a micrograph whole."""
-        layer = self.viewer.layers.selection.active
-        if isinstance(layer, Image) and layer.ndim > 2 and self.mirror.key_of(layer) is None:
-            return layer
-        return None
-
-    def use_slice(self) -> None:
-        """Copy the slice of the stack that is on the screen as a micrograph of its own."""
-        layer = self.stack_on_screen()
-        if layer is None:
-            return
-        shown = tuple(self.viewer.dims.displayed)
-        step = self.viewer.dims.current_step
-        index = tuple(slice(None) if i in shown else step[i] for i in range(layer.ndim))
-        data = layer.data[0] if layer.multiscale else layer.data
-        where = ", ".join(str(i) for i in index if not isinstance(i, slice))
-        self.viewer.add_image(
-            np.asarray(data[index]),
-            name=f"{layer.name} [{where}]",
-            scale=layer.scale[-2:],
-            units=layer.units[-2:],
-        )
-
     def activate(self, key: int) -> None:
         """Work on a micrograph, with its layers brought back if they were deleted."""
+        image, before = self.mirror.groups[key].image, self.session.active_key
+        other_slice = before in self.stacks.alike(key) and before != key
+        stays = other_slice and image in self.viewer.layers
         self.adoption.show_again(key)
         self.session.activate(key)
-        self.adoption.look_at(self.mirror.groups[key].image)
+        self.stacks.go_to(key)
+        if not stays:  # from slice to slice, the person keeps looking at the same place
+            self.adoption.look_at(image)
+            self.picker.forget_mouse()
 
     def set_pixel_size(self, value: float | None) -> None:
-        """Correct the pixel size of the active micrograph (nm), in the layers too."""
+        """Correct the pixel size (nm) of the active micrograph, or of its whole stack."""
         key = self.session.active_key
-        if key is None:
-            return
-        self._attempt(self.session.set_pixel_size, key, value)
-        image = self.mirror.groups[key].image
-        image.scale = (value or 1.0,) * 2
-        image.units = ("nm", "nm") if value else ("pixel", "pixel")
+        if key is not None:
+            alike = partial(self.stacks.alike, key)
+            self._attempt(self.session.set_pixel_size, key, value, alike=alike)
+
+    def _show_pixel_sizes(self) -> None:
+        """Show every micrograph at its pixel size, which undo may have changed."""
+        for group in self.mirror.all_groups():
+            state = self.session.micrographs.get(group.shown)
+            if state is None:
+                continue
+            size = state.micrograph.pixel_size
+            if size != layer_pixel_size(group.image):
+                show_pixel_size(group.image, size)
 
     def _on_adopted(self, key: int) -> None:
         if self.armed and self.session.workflow is not None:
-            self._find_and_classify(key)
+            self.find_and_classify(key)
 
     # -- particles -------------------------------------------------------------------------
     def find_particles(self, settings: SegmentationSettings) -> None:
@@ -160,6 +174,7 @@ class Workbench(QObject):
         if key is None or state is None:
             self._tell("There is no micrograph: drop one onto the window first.")
             return
+        self.stacks.keep(key)
         self.jobs.start(
             "find",
             steps.find,
@@ -186,7 +201,11 @@ class Workbench(QObject):
         if key is None or not isinstance(layer, Labels):
             self._tell(f"There is no Labels layer {name!r} any more: choose another one.")
             return
-        self._attempt(self.mirror.use_labels_layer, key, layer)
+        stack = self.stacks.of(key)
+        if stack is not None:
+            self.stack_work.use_labels_layer(stack, layer)
+        else:
+            self._attempt(self.mirror.use_labels_layer, key, layer)
 
     def describe(self, particle: int) -> str:
         """Return a line on one particle of the active micrograph."""
@@ -218,7 +237,15 @@ class Workbench(QObject):
         self._attempt(self.session.edit_class, class_id, name=name)
         self.session.classes_changed.emit()
 
-    def remove_class(self, class_id: int) -> None:
+    def recolor_class(self, class_id: int, color: str) -> None:
+        """Give a class another colour ("#rrggbb")."""
+        self._attempt(self.session.edit_class, class_id, color=color)
+
+    def count_class(self, class_id: int, counted: bool) -> None:
+        """Count a class in shares, sizes and reports, or leave it out (debris)."""
+        self._attempt(self.session.edit_class, class_id, counted=counted)
+
+    def remove_class(self, class_id: int, *_: object) -> None:
         """Remove a class."""
         self._attempt(self.session.remove_class, class_id)
 
@@ -291,9 +318,13 @@ class Workbench(QObject):
         self.session.set_workflow(trained.workflow)
         for frozen in trained_on:
             state = self.session.micrographs.get(frozen.key)
-            if state is None or state.labels is not frozen.labels:
+            if state is None or state.labels is None:
                 continue
-            self.session.set_predictions(frozen.key, trained.predictions[frozen.key])
+            said = still_true(trained.predictions[frozen.key], frozen.labels, state.labels)
+            if not len(said) and state.predictions is None:
+                continue  # they were found anew meanwhile
+            self.session.set_predictions(frozen.key, said)
+            self.correcting.classify_missing(frozen.key)
             if state.hand_labels != frozen.hand_labels:
                 self.retraining.remember(frozen.key)
         self.class_images_changed.emit()
@@ -311,7 +342,11 @@ class Workbench(QObject):
     def classify_active(self) -> None:
         """Classify the particles of the active micrograph with the trained model."""
         key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
-        if key is None or state is None or workflow is None:
+        if key is None or state is None:
+            self._tell("There is no micrograph: drop one onto the window first.")
+            return
+        if workflow is None:
+            self._tell("There is no model yet: train one, or open one that was saved.")
             return
         frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
         if frozen is not None:
@@ -327,13 +362,35 @@ class Workbench(QObject):
     def _on_classified(self, made_for: dict[int, Any], predictions: dict[int, Any]) -> None:
         for key, predicted in predictions.items():
             state = self.session.micrographs.get(key)
-            if state is not None and state.labels is made_for[key]:
-                self.session.set_predictions(key, predicted)
+            if state is not None and state.labels is not None:
+                said = still_true(predicted, made_for[key], state.labels)
+                self.session.set_predictions(key, said)
+                self.correcting.classify_missing(key)
 
-    def _find_and_classify(self, key: int) -> None:
+    def classify_all(self) -> None:
+        """Classify all particles that the trained model has not classified yet."""
+        workflow = self.session.workflow
+        frozen = [
+            steps.FrozenMicrograph.of(key, state)
+            for key, state in self.session.micrographs.items()
+            if state.particle_ids.size and state.predictions is None
+        ]
+        if workflow is not None and frozen:
+            self.jobs.start(
+                "classify",
+                steps.classify,
+                workflow,
+                frozen,
+                title=f"Classifying {len(frozen)} micrographs",
+                on_done=partial(self._on_classified, {m.key: m.labels for m in frozen}),
+            )
+
+    def find_and_classify(self, key: int, *, kind: str | None = None) -> None:
+        """Treat a micrograph as the model's workflow does; the newest job of a kind counts."""
         state, workflow = self.session.micrographs[key], self.session.workflow
+        self.stacks.keep(key)
         self.jobs.start(
-            f"live {key}",
+            kind or f"live {key}",
             steps.find_and_classify,
             workflow,
             key,
@@ -388,11 +445,21 @@ class Workbench(QObject):
         self.jobs.start(
             "save",
             steps.save_workflow,
-            self.session.workflow,
+            self._workflow_as_named(),
             Path(path),
             title="Saving the model",
             on_done=lambda saved: self.message.emit(f"The model was saved in {saved}.", False),
         )
+
+    def _workflow_as_named(self) -> Workflow | None:
+        """Return the model with its classes as the table has them by now: name, colour, debris."""
+        workflow = self.session.workflow
+        if workflow is None:
+            return None
+        now = {c.id: c for c in self.session.classes}
+        classes = tuple(now.get(c.id, c) for c in workflow.classes)
+        unique = len({c.name for c in classes}) == len(classes)
+        return replace(workflow, classes=classes) if unique else workflow
 
     def open_workflow(self, path: str) -> None:
         """Open a saved model and arm it."""
@@ -441,8 +508,10 @@ class Workbench(QObject):
         middle = None if index is None else index.center(particle)
         if center and middle is not None:
             world = self.mirror.groups[key].image.data_to_world(middle)
-            camera = self.viewer.scene.camera
-            camera.center = (0.0, *(float(v) for v in world[-2:]))
+            camera, dims = self.viewer.scene.camera, self.viewer.dims
+            turned = dims.displayed[-2:] != tuple(sorted(dims.displayed[-2:]))
+            y, x = (float(v) for v in (world[:-3:-1] if turned else world[-2:]))
+            camera.center = (0.0, y, x)
             if zoom and index is not None:
                 camera.zoom = max(camera.zoom, self._zoom_on(key, index.box(particle)))
         self.session.select(Selection.one(key, particle))
@@ -459,9 +528,13 @@ class Workbench(QObject):
         """Leave nothing running and nothing connected."""
         self.jobs.shutdown()
         self.catalogue.shutdown()
+        self.correcting.shutdown()
         self.suggesting.shutdown()
         self.retraining.shutdown()
+        self.stack_work.shutdown()
         self.testing.shutdown()
         self.picker.shutdown()
+        self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.adoption.shutdown()
+        self.stacks.shutdown()
         self.mirror.shutdown()

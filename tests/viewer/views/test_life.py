@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_ssrvae.viewer.views import (
     ClassImages,
     ClassLegend,
+    Gallery,
+    GalleryItems,
     LatentPlot,
     LegendRow,
     ReportView,
@@ -53,7 +55,17 @@ def report() -> ReportView:
     return view
 
 
-makers = [latent_plot, training_curve, class_images, legend, report]
+def gallery() -> Gallery:
+    def pictures(rows):
+        return np.full((len(rows), 8, 8), 200, np.uint8)
+
+    view = Gallery(pictures, "particle {}".format)
+    view.set_items(GalleryItems.of(np.eye(2), hand=[0, -1]), legend=[("a", "#0072b2")])
+    view.set_selected([1], 1)
+    return view
+
+
+makers = [latent_plot, training_curve, class_images, legend, gallery, report]
 every_view = pytest.mark.parametrize("make", makers)
 
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.workbench import Workbench
@@ -28,6 +36,7 @@ class Panel(QFrame):
         self.heading = QLabel(f"<b>{self.title}</b>")
         self.body.addWidget(self.heading)
         self.build()
+        self._wheel = WheelGuard(self)
 
     def build(self) -> None:
         """Make the controls; called once."""
@@ -40,6 +49,26 @@ class Panel(QFrame):
     def refresh(self) -> None:
         """Show the session as it stands."""
         raise NotImplementedError
+
+
+class WheelGuard(QObject):
+    """Lets the wheel scroll the dock, and change a number or a choice only where one works.
+
+    Else whoever scrolls past "Method" changes it, and the particles are found anew.
+    """
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        for control in (*panel.findChildren(QComboBox), *panel.findChildren(QAbstractSpinBox)):
+            control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel gives no focus
+            control.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Hand the wheel over a control without the focus on to the dock."""
+        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
 
 
 def note(text: str = "") -> QLabel:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QColorDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QMenu,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from qtpy.QtGui import QKeySequence, QPalette, QShortcut
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QTableWidgetItem
 
+from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.panels.class_menu import ask_and_remove, chip, class_menu, color_menu
+from napari_ssrvae.viewer.panels.class_table import (
+    COLOR,
+    GRIP,
+    HAND,
+    KEY,
+    MODEL,
+    NAME,
+    ClassTable,
+)
+from napari_ssrvae.viewer.panels.history_button import HistoryButton
 from napari_ssrvae.viewer.panels.keys import KeysDialog
-
-COLUMNS = ("", "key", "class", "by hand", "model")
-COLOR, KEY, NAME, HAND, MODEL = range(5)
+from napari_ssrvae.viewer.picking import SHORTCUTS
+from napari_ssrvae.viewer.views.color import blend
 
 
 class ClassesPanel(Panel):
@@ -32,48 +33,47 @@ class ClassesPanel(Panel):
 
     def build(self) -> None:
         """Make the controls."""
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
-        self.table.setToolTip(
-            "Click a row to make its class the current one; double-click a name to change it, "
-            "a colour to choose another; right-click to move it or merge it into another class"
-        )
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table = ClassTable()
         self.table.currentCellChanged.connect(self._choose)
         self.table.itemChanged.connect(self._rename)
         self.table.cellDoubleClicked.connect(self._recolor)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._offer)
+        self.table.move_wanted.connect(self._move)
+        self.table.remove_wanted.connect(self._remove_row)
+        self.table.menu_wanted.connect(self._offer)
+        self.table.editing_ended.connect(self.refresh)
+        self._bind_keys()
         self.body.addWidget(self.table)
+        self.span = note()
+        self.body.addWidget(self.span)
         row = QHBoxLayout()
         self.add = self._button("Add", "Add a class", self.workbench.add_class)
         self.remove = self._button(
             "Remove",
-            "Remove the current class and its labels (undo brings both back)",
+            "Remove the current class and its labels; asks first if it has any (Delete)",
             self._remove,
         )
-        self.undo = self._button("Undo", "Ctrl+Z", self.workbench.picker.undo)
-        self.redo = self._button("Redo", "Ctrl+Shift+Z", self.workbench.picker.redo)
+        self.undo = HistoryButton("Undo", "Ctrl+Z", self.workbench.picker.undo)
+        self.redo = HistoryButton("Redo", "Ctrl+Shift+Z", self.workbench.picker.redo)
         self.keys = self._button("?", "What the keys and the mouse do (F1)", self._show_keys)
         self.keys.setMaximumWidth(28)
-        for button in (self.add, self.remove, self.undo, self.redo, self.keys):
-            row.addWidget(button)
+        self.keys.setAccessibleName("Keys and mouse")
+        row.setSpacing(4)
+        row.addWidget(self.add)
+        row.addWidget(self.remove)
+        row.addLayout(self.undo.both())
+        row.addLayout(self.redo.both())
+        row.addWidget(self.keys)
         self.workbench.picker.help_wanted.connect(self._show_keys)
         self.body.addLayout(row)
         self.armed = QCheckBox("A click labels the particle")
-        self.armed.setChecked(True)
+        self.armed.setChecked(self.workbench.settings.click_labels)
         self.armed.setToolTip(
             "Off: a click only selects the particle. A drag never labels.\n"
             "With Shift, a click adds a particle to the selection (or takes it out) and a drag is "
             "a lasso; then a class's key labels all that is selected."
         )
         self.armed.toggled.connect(self.workbench.picker.set_armed)
+        self.armed.clicked.connect(partial(self.workbench.remember, "click_labels"))
         self.body.addWidget(self.armed)
         self.under_mouse = note()
         self.body.addWidget(self.under_mouse)
@@ -93,37 +93,67 @@ class ClassesPanel(Panel):
     def refresh(self) -> None:
         """Show classes, counts and what undo would take back."""
         hand, model = self.session.hand_counts(), self.session.predicted_counts()
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(self.session.classes))
-        for row, c in enumerate(self.session.classes):
-            chip = QPixmap(14, 14)
-            chip.fill(QColor(c.color))
-            item = QTableWidgetItem(QIcon(chip), "")
-            self._put(row, COLOR, item, editable=False)
-            self._put(row, KEY, QTableWidgetItem(str(row + 1) if row < 9 else ""), editable=False)
-            self._put(row, NAME, QTableWidgetItem(c.name), editable=True)
-            self._put(row, HAND, QTableWidgetItem(str(hand[c.id])), editable=False)
-            shown = str(model[c.id]) if model else "–"
-            self._put(row, MODEL, QTableWidgetItem(shown), editable=False)
-            if c.id == self.session.current_class:
-                self.table.selectRow(row)
-        self.table.blockSignals(False)
-        rows = min(len(self.session.classes), 8)
-        height = self.table.verticalHeader().defaultSectionSize() * rows
-        self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 4)
+        if not self.table.editing():  # a name half typed stays
+            self.table.blockSignals(True)
+            self.table.setRowCount(len(self.session.classes))
+            for row, c in enumerate(self.session.classes):
+                self._show_class(row, c, str(hand[c.id]), str(model[c.id]) if model else "–")
+            self.table.blockSignals(False)
+            self.table.fit()
+        self._show_span()
         self._show_hovered(self.workbench.picker.under_mouse)
-        history = self.session.history
-        self.undo.setEnabled(history.undo_name is not None)
-        self.undo.setToolTip(f"Undo: {history.undo_name or 'nothing to undo'} (Ctrl+Z)")
-        self.redo.setEnabled(history.redo_name is not None)
-        self.redo.setToolTip(f"Redo: {history.redo_name or 'nothing to redo'} (Ctrl+Shift+Z)")
+        self.undo.show_names(self.session.history.undo_names)
+        self.redo.show_names(self.session.history.redo_names)
 
-    def _put(self, row: int, column: int, item: QTableWidgetItem, *, editable: bool) -> None:
-        if not editable:
-            item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-        if column in (KEY, HAND, MODEL):
-            item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.table.setItem(row, column, item)
+    def _show_class(self, row: int, c: ParticleClass, by_hand: str, by_model: str) -> None:
+        self.table.setVerticalHeaderItem(row, QTableWidgetItem(GRIP))
+        key = str(row + 1) if row < 9 else ""
+        self.table.put(row, COLOR, QTableWidgetItem(chip(c.color), ""), editable=False)
+        self.table.put(row, KEY, QTableWidgetItem(key), editable=False)
+        self.table.put(row, NAME, QTableWidgetItem(c.name), editable=True)
+        self.table.put(row, HAND, QTableWidgetItem(by_hand), editable=False)
+        self.table.put(row, MODEL, QTableWidgetItem(by_model), editable=False)
+        self.table.item(row, KEY).setToolTip(
+            f"{key} labels as {c.name}" if key else f"Choose {c.name} here, then G labels as it"
+        )
+        if not c.counted:
+            self._show_left_out(row, c.name)
+        if c.id == self.session.current_class and row != self.table.currentRow():
+            self.table.setCurrentCell(row, NAME)
+
+    def _show_left_out(self, row: int, name: str) -> None:
+        palette = self.table.palette()
+        text, ground = (
+            palette.color(role) for role in (QPalette.ColorRole.Text, QPalette.ColorRole.Base)
+        )
+        grey = blend(text, ground, 0.45)
+        for column in (NAME, HAND, MODEL):
+            item = self.table.item(row, column)
+            font = item.font()
+            font.setStrikeOut(column == NAME)
+            item.setFont(font)
+            item.setForeground(grey)
+            item.setToolTip(
+                f"{name} is left out of shares, sizes and the report's numbers; the class's menu "
+                "counts it again"
+            )
+
+    def _bind_keys(self) -> None:
+        """Let the canvas's keys work in the table too: arrows choose a class, G labels."""
+        for shortcut in SHORTCUTS:
+            keys = QKeySequence(shortcut.keys.replace("Control", "Ctrl").replace("-", "+"))
+            binding = QShortcut(keys, self.table)
+            binding.setContext(Qt.ShortcutContext.WidgetShortcut)
+            binding.activated.connect(partial(self.workbench.picker.press, shortcut))
+
+    def _show_span(self) -> None:
+        """Say that the counts are over all micrographs, where there is more than one."""
+        keys = [k for k, s in self.session.micrographs.items() if s.particle_ids.size]
+        self.span.setVisible(len(keys) > 1)
+        active = self.session.active
+        here = len(active.hand_labels) if active is not None else 0
+        where = self.workbench.stacks.counted(keys)
+        self.span.setText(f"Counted over {where}; {here} by hand in this one.")
 
     def _class_at(self, row: int) -> int:
         return self.session.classes[row].id
@@ -138,32 +168,26 @@ class ClassesPanel(Panel):
 
     def _recolor(self, row: int, column: int) -> None:
         if column == COLOR:
-            old = QColor(self.session.classes[row].color)
-            color = QColorDialog.getColor(old, self, "Colour of the class")
-            if color.isValid():
-                self.session.edit_class(self._class_at(row), color=color.name())
+            menu = color_menu(self.workbench, self._class_at(row), self, dialogs_over=self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            at = self.table.visualItemRect(self.table.item(row, column)).bottomLeft()
+            menu.popup(self.table.viewport().mapToGlobal(at))
 
-    def _offer(self, at: QPoint) -> None:
-        row = self.table.rowAt(at.y())
-        if row >= 0:
-            self.menu_of(self._class_at(row)).popup(self.table.viewport().mapToGlobal(at))
+    def _move(self, row: int, places: int) -> None:
+        self.workbench.move_class(self._class_at(row), places)
+
+    def _offer(self, row: int, at: QPoint) -> None:
+        self.menu_of(self._class_at(row)).popup(at)
 
     def menu_of(self, class_id: int) -> QMenu:
-        """Return what can be done with a class beside naming and colouring it."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, places in (("Move up", -1), ("Move down", 1)):
-            menu.addAction(text, partial(self.workbench.move_class, class_id, places))
-        merge = QMenu("Merge into", menu)
-        menu.addMenu(merge)
-        for other in self.session.classes:
-            if other.id != class_id:
-                merge.addAction(other.name, partial(self.workbench.merge_class, class_id, other.id))
-        merge.setEnabled(len(self.session.classes) > 1)
-        return menu
+        """Return what can be done with a class beside naming it."""
+        return class_menu(self.workbench, class_id, self)
 
     def _remove(self) -> None:
-        self.workbench.remove_class(self.session.current_class)
+        ask_and_remove(self.workbench, self.session.current_class, self)
+
+    def _remove_row(self, row: int) -> None:
+        ask_and_remove(self.workbench, self._class_at(row), self)
 
     def _show_keys(self) -> None:
         dialog = self.findChild(KeysDialog) or KeysDialog(self)

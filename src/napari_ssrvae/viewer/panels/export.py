@@ -24,16 +24,24 @@ class ExportPanel(Panel):
     def build(self) -> None:
         """Make the controls."""
         self.format = QComboBox()
+        self.format.setAccessibleName("Export as")
         for key, text in FORMATS.items():
             self.format.addItem(text, key)
         self.format.setToolTip(
             "A library can be opened again and trained on; the others are for other programs"
         )
+        chosen = self.format.findData(self.workbench.settings.export_format)
+        self.format.setCurrentIndex(max(chosen, 0))
         self.format.currentIndexChanged.connect(self._suggest)
+        self.format.activated.connect(
+            lambda _: self.workbench.remember("export_format", self.format.currentData())
+        )
         self.body.addWidget(self.format)
         self.path = QLineEdit()
+        self.path.setAccessibleName("Where to write")
         self.path.setToolTip("Where to write; an existing library there is replaced")
         self.browse = QPushButton("…")
+        self.browse.setAccessibleName("Choose where to write")
         self.browse.setToolTip("Choose where to write")
         self.browse.setFixedWidth(30)
         self.browse.clicked.connect(self._browse)
@@ -64,7 +72,8 @@ class ExportPanel(Panel):
         if state is None:
             return
         beside = state.micrograph.path.parent if state.micrograph.path else Path.home()
-        stem = Path(state.micrograph.name).stem
+        stack = self.workbench.stacks.of(self.session.active_key)
+        stem = Path(state.micrograph.name if stack is None else stack.reader.name).stem
         names = {
             "library": f"{stem} library",
             "csv": f"{stem} particles.csv",

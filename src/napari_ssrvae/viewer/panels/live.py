@@ -16,7 +16,8 @@ class LivePanel(Panel):
         """Make the controls."""
         self.armed = QCheckBox("Classify every image that I open")
         self.armed.setToolTip(
-            "Each new image is segmented with the same recipe, classified and overlaid by itself"
+            "Each new image, and each slice of a stack that you step to, is segmented with the "
+            "same recipe, classified and overlaid by itself"
         )
         self.armed.setChecked(self.workbench.armed)
         self.armed.toggled.connect(self.workbench.set_armed)
@@ -38,9 +39,13 @@ class LivePanel(Panel):
     def refresh(self) -> None:
         """Show how many micrographs the counts span."""
         self.armed.setChecked(self.workbench.armed)
-        done = [s for s in self.session.micrographs.values() if s.predictions is not None]
-        particles = sum(len(s.predictions) for s in done if s.predictions is not None)
-        self.state.setText(f"{particles} particles classified in {len(done)} micrographs.")
+        done = {
+            key: len(s.predictions)
+            for key, s in self.session.micrographs.items()
+            if s.predictions is not None
+        }
+        where = self.workbench.stacks.counted(done) if len(done) != 1 else "1 micrograph"
+        self.state.setText(f"{sum(done.values()):,} particles classified in {where}.")
 
     def _save(self) -> None:
         folder, _ = QFileDialog.getSaveFileName(self, "Save the model as a folder", "workflow")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -22,13 +26,18 @@ class MicrographPanel(Panel):
     def build(self) -> None:
         """Make the controls."""
         self.chooser = QComboBox()
-        self.chooser.setToolTip("The micrograph to work on; the others are hidden meanwhile")
+        self.chooser.setAccessibleName("Micrograph")
+        self.chooser.setToolTip(
+            "The micrograph or stack to work on; the others are hidden meanwhile. Classes, labels "
+            "and training span all of them."
+        )
         self.chooser.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.chooser.activated.connect(self._choose)
         self.body.addWidget(self.chooser)
         self.size = QDoubleSpinBox()
+        self.size.setAccessibleName("Pixel size")
         self.size.setRange(0, 1e6)
         self.size.setDecimals(4)
         self.size.setSuffix(" nm/px")
@@ -41,21 +50,23 @@ class MicrographPanel(Panel):
         row.addWidget(self.about, 1)
         row.addWidget(self.size)
         self.body.addLayout(row)
+        self.slices = note()
+        self.slices.setToolTip(
+            "The slice on the screen is the micrograph in work: step through the stack with the "
+            "slider below the image. Labels and training span all slices."
+        )
+        self.body.addWidget(self.slices)
         self.warning = note()
         self.body.addWidget(self.warning)
         self.sample = QPushButton("Simulated sample")
         self.sample.setToolTip("Open a simulated micrograph of agglomerates of 1-4 spheres")
         self.sample.clicked.connect(self.workbench.open_sample)
-        self.slice = QPushButton("Use the slice on screen")
-        self.slice.setToolTip("Copy the slice of the stack that is on the screen as a micrograph")
-        self.slice.clicked.connect(self.workbench.use_slice)
         self.library = QPushButton("Open library…")
         self.library.setToolTip("Open a particle library that was saved earlier")
         self.library.clicked.connect(self._open_library)
         self.workflow = QPushButton("Open model…")
         self.workflow.setToolTip("Open a trained model (workflow folder) to classify micrographs")
         self.workflow.clicked.connect(self._open_workflow)
-        self.body.addWidget(self.slice)
         self.body.addWidget(self.sample)
         row = QHBoxLayout()
         row.addWidget(self.library)
@@ -64,19 +75,12 @@ class MicrographPanel(Panel):
 
     def refresh(self) -> None:
         """Show the session's micrographs and the pixel size of the active one."""
-        keys = list(self.session.micrographs)
-        self.chooser.blockSignals(True)
-        self.chooser.clear()
-        for key in keys:
-            self.chooser.addItem(self.session.micrographs[key].micrograph.name, key)
-        if self.session.active_key is not None:
-            self.chooser.setCurrentIndex(keys.index(self.session.active_key))
-        self.chooser.blockSignals(False)
+        self._fill_chooser()
         state = self.session.active
         for widget in (self.chooser, self.size, self.about):
             widget.setVisible(state is not None)
         self.sample.setVisible(state is None)
-        self.slice.setVisible(self.workbench.stack_on_screen() is not None)
+        self._show_slices()
         if state is None:
             self.warning.setVisible(False)
             return
@@ -91,6 +95,47 @@ class MicrographPanel(Panel):
             warnings.append("The pixel size is unknown: sizes are in pixels until you type it in.")
         self.warning.setText(" ".join(dict.fromkeys(warnings)))
         self.warning.setVisible(bool(warnings))
+
+    def _fill_chooser(self) -> None:
+        """Offer each micrograph, and each stack once."""
+        self.chooser.blockSignals(True)
+        self.chooser.clear()
+        taken: set[str] = set()
+        for group in self.workbench.mirror.all_groups():
+            state = self.session.micrographs.get(group.shown)
+            if state is None:
+                continue
+            stack = self.workbench.stacks.of(group.shown)
+            name = state.micrograph.name if stack is None else stack.reader.name
+            # Files of two folders may be called alike: numbered, as in an export of both.
+            name = next(n for n in _numbered(name) if n not in taken)
+            taken.add(name)
+            self.chooser.addItem(
+                name if stack is None else f"{name}, {len(stack.reader)} slices", group.shown
+            )
+            row, path = self.chooser.count() - 1, state.micrograph.path
+            self.chooser.setItemData(row, str(path or ""), Qt.ItemDataRole.ToolTipRole)
+            if group.shown == self.session.active_key:
+                self.chooser.setCurrentIndex(row)
+        self.chooser.blockSignals(False)
+
+    def _show_slices(self) -> None:
+        """Say which slice of a stack is shown, and what is known of the others."""
+        key, stacks = self.session.active_key, self.workbench.stacks
+        stack = stacks.of(key)
+        self.slices.setVisible(stack is not None)
+        if stack is None or key is None:
+            return
+        states = stacks.states(stack).values()
+        found = sum(state.labels is not None for state in states)
+        by_hand = sum(bool(state.hand_labels) for state in states)
+        here = ", ".join(str(i) for i in stack.index_of(key))
+        last = ", ".join(str(n - 1) for n in stack.reader.leading)
+        first = ", ".join("0" for _ in stack.reader.leading)
+        self.slices.setText(
+            f"<b>Slice {here}</b> (of {first} to {last}). Particles found in {found} of "
+            f"{len(stack.reader)} slices, hand labels in {by_hand}."
+        )
 
     def _choose(self, row: int) -> None:
         self.workbench.activate(self.chooser.itemData(row))
@@ -108,3 +153,9 @@ class MicrographPanel(Panel):
         folder = QFileDialog.getExistingDirectory(self, "Open a trained model (workflow folder)")
         if folder:
             self.workbench.open_workflow(folder)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """Give a name, then the name with numbers."""
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QHBoxLayout,
+    QProgressBar,
     QPushButton,
     QSpinBox,
 )
 
 from napari_ssrvae.imaging import METHODS, SegmentationSettings
 from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.stack_work import KIND
 
 FIND_AGAIN_MS = 350
 
@@ -32,6 +37,7 @@ class ParticlesPanel(Panel):
         self.method.setToolTip("How particles are told from the background; auto tries several")
         self.polarity = QComboBox()
         self.polarity.addItems(["auto", "bright", "dark"])
+        self.polarity.setCurrentText(settings.segmentation.polarity)
         self.polarity.setToolTip("Are the particles brighter or darker than the background?")
         self.smoothing = QDoubleSpinBox()
         self.smoothing.setRange(0, 20)
@@ -43,8 +49,10 @@ class ParticlesPanel(Panel):
         self.min_area.setRange(0, 1_000_000)
         self.min_area.setSpecialValueText("auto")
         self.min_area.setSuffix(" px²")
+        self.min_area.setValue(round(settings.segmentation.min_area or 0))
         self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
         self.split = QCheckBox("Split touching particles")
+        self.split.setChecked(settings.segmentation.split_touching)
         self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
         self.border = QCheckBox("Leave out particles on the border")
         self.border.setChecked(settings.segmentation.exclude_border)
@@ -62,12 +70,12 @@ class ParticlesPanel(Panel):
         self.find.setToolTip("Segment the micrograph with these settings")
         self.find.clicked.connect(self._find)
         self.body.addWidget(self.find)
-        self.elsewhere = QComboBox()
-        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
-        self.elsewhere.activated.connect(self._use_layer)
-        self.body.addWidget(self.elsewhere)
-        self.count = note()
-        self.body.addWidget(self.count)
+        self._build_all_slices()
+        self._build_elsewhere()
+        self.body.addLayout(self._corrections())
+        self._watch_settings()
+
+    def _watch_settings(self) -> None:
         # A changed setting finds again by itself once the person pauses: the count is live.
         self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
         self.again.timeout.connect(self._find_again)
@@ -80,6 +88,63 @@ class ParticlesPanel(Panel):
             self.border.toggled,
         ):
             changed.connect(self._settings_changed)
+
+    def _build_elsewhere(self) -> None:
+        self.elsewhere = QComboBox()
+        self.elsewhere.setAccessibleName("Labels layer to use as particles")
+        self.elsewhere.setToolTip("Use a Labels layer made elsewhere (Cellpose, SAM, by hand)")
+        self.elsewhere.activated.connect(self._use_layer)
+        self.body.addWidget(self.elsewhere)
+        self.count = note()
+        self.body.addWidget(self.count)
+
+    def _build_all_slices(self) -> None:
+        """Make the controls that only a stack has."""
+        self.find_all = QPushButton("Find in all slices")
+        self.find_all.setToolTip(
+            "Segment every slice of the stack with these settings, in the background; slices whose "
+            "particles you painted, or took from a Labels layer, stay as they are"
+        )
+        self.find_all.clicked.connect(self._find_in_all)
+        self.body.addWidget(self.find_all)
+        self.progress = QProgressBar()
+        self.progress.setFormat("slice %v of %m")
+        self.progress.setToolTip("Slices of the stack that are done")
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("End after this slice; the particles found so far stay")
+        self.stop.clicked.connect(self.workbench.stack_work.stop)
+        row = QHBoxLayout()
+        row.addWidget(self.progress, 2)
+        row.addWidget(self.stop, 1)
+        self.body.addLayout(row)
+        self.workbench.stack_work.progress.connect(self._show_progress)
+
+    def _corrections(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.merge = self._button(
+            "Merge", "Make one particle of those selected (M); Shift + click selects", "merge"
+        )
+        self.divide = self._button(
+            "Split",
+            "Take what is selected apart at its necks (S). With Ctrl + drag, draw a line through a "
+            "particle to cut it there",
+            "split",
+        )
+        self.delete = self._button("Delete", "Delete the selected particles (Delete)", "delete")
+        for button in (self.merge, self.divide, self.delete):
+            row.addWidget(button)
+        return row
+
+    def _button(self, text: str, tip: str, what: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip + ".")
+        button.clicked.connect(partial(self._correct, what))
+        return button
+
+    def _correct(self, what: str, *_: object) -> None:
+        picker = self.workbench.picker
+        picker.mean_selection()  # the mouse is on the button, not on a particle
+        getattr(picker, f"ask_{what}")()
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
@@ -107,6 +172,7 @@ class ParticlesPanel(Panel):
         busy = self.workbench.jobs.running("find")
         self.find.setEnabled(not busy)
         state = self.session.active
+        self._refresh_all_slices()
         if busy:
             self.count.setText("Looking for particles…")
         elif state is None or state.labels is None:
@@ -114,11 +180,45 @@ class ParticlesPanel(Panel):
         elif state.particle_ids.size == 0:
             self.count.setText("No particles found: try another method or a smaller minimum size.")
         else:
-            self.count.setText(f"<b>{state.particle_ids.size}</b> particles")
+            corrected = ", corrected by hand" if state.corrected else ""
+            self.count.setText(self._counted(state.particle_ids.size) + corrected)
+        selection = self.session.selection
+        here = selection.of_micrograph(self.session.active_key) if selection else frozenset()
+        self.merge.setEnabled(len(here) > 1)
+        self.divide.setEnabled(bool(here))
+        self.delete.setEnabled(bool(selection))
+
+    def _counted(self, here: int) -> str:
+        """Return how many particles there are, here and in all micrographs."""
+        sizes = {k: s.particle_ids.size for k, s in self.session.micrographs.items()}
+        found = {key: size for key, size in sizes.items() if size}
+        if len(found) < 2:
+            return f"<b>{here}</b> particles"
+        where = self.workbench.stacks.counted(found)
+        return f"<b>{here}</b> particles here, {sum(found.values()):,} in {where}"
+
+    def _refresh_all_slices(self) -> None:
+        stack = self.workbench.stacks.of(self.session.active_key)
+        busy = self.workbench.jobs.running(KIND)
+        self.find_all.setVisible(stack is not None)
+        self.find_all.setEnabled(not busy)
+        if stack is not None:
+            self.find_all.setText(f"Find in all {len(stack.reader)} slices")
+        self.progress.setVisible(busy)
+        self.stop.setVisible(busy)
+
+    def _show_progress(self, done: int, total: int) -> None:
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+
+    def _find_in_all(self) -> None:
+        self.workbench.stack_work.find_in_all(self.settings())
 
     def _settings_changed(self, *_: object) -> None:
+        self.workbench.remember("segmentation", self.settings())
         state = self.session.active
-        if state is not None and state.recipe is not None:
+        # What was corrected by hand is replaced only when a person asks for it.
+        if state is not None and state.recipe is not None and not state.corrected:
             self.again.start()
 
     def _find_again(self) -> None:

@@ -17,6 +17,7 @@ class ResultPanel(Panel):
         self.mode = QComboBox()
         self.mode.addItem("predicted class", "class")
         self.mode.addItem("confidence", "confidence")
+        self.mode.setCurrentIndex(max(self.mode.findData(self.workbench.settings.overlay), 0))
         self.mode.setToolTip("Colour each particle by its class, or by how sure the model is")
         self.mode.activated.connect(self._set_mode)
         form = QFormLayout()
@@ -31,6 +32,13 @@ class ResultPanel(Panel):
         self.classify.setToolTip("Classify the particles of this micrograph with the trained model")
         self.classify.clicked.connect(self.workbench.classify_active)
         self.body.addWidget(self.classify)
+        self.classify_all = QPushButton()
+        self.classify_all.setToolTip(
+            "Classify the particles of every micrograph and slice that the trained model has not "
+            "classified yet"
+        )
+        self.classify_all.clicked.connect(self.workbench.classify_all)
+        self.body.addWidget(self.classify_all)
         self.summary = note()
         self.body.addWidget(self.summary)
 
@@ -45,7 +53,16 @@ class ResultPanel(Panel):
         state = self.session.active
         todo = state is not None and state.particle_ids.size > 0 and state.predictions is None
         self.classify.setVisible(bool(todo and self.session.workflow is not None))
-        self.classify.setEnabled(not self.workbench.jobs.running("classify"))
+        waiting = [
+            key
+            for key, s in self.session.micrographs.items()
+            if s.particle_ids.size and s.predictions is None
+        ]
+        self.classify_all.setVisible(len(waiting) > 1 and self.session.workflow is not None)
+        where = self.workbench.stacks.counted(waiting)
+        self.classify_all.setText(f"Classify all {where} that wait")
+        for button in (self.classify, self.classify_all):
+            button.setEnabled(not self.workbench.jobs.running("classify"))
         if state is None or state.predictions is None or not len(state.predictions):
             self.summary.setText("")
             return
@@ -57,3 +74,4 @@ class ResultPanel(Panel):
 
     def _set_mode(self, row: int) -> None:
         self.workbench.mirror.set_overlay_mode(self.mode.itemData(row))
+        self.workbench.remember("overlay", self.mode.itemData(row))

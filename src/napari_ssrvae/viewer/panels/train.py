@@ -36,6 +36,7 @@ class TrainPanel(Panel):
             "and the classes on the screen follow. 'Train again' begins anew."
         )
         self.by_itself.setChecked(self.workbench.settings.retrain)
+        self.by_itself.clicked.connect(self._remember_by_itself)
         self.by_itself.toggled.connect(self.workbench.retraining.set_on)
         self.workbench.retraining.changed.connect(self.refresh)
         self.body.addWidget(self.by_itself)
@@ -70,6 +71,11 @@ class TrainPanel(Panel):
             obstacle = retraining.obstacle() if self.by_itself.isChecked() else None
             self.remark.setText(missing or obstacle or advice_for_training(self.session))
         self.remark.setVisible(bool(self.remark.text()))
+
+    def _remember_by_itself(self) -> None:
+        # `set_on` has changed the setting by now, also where a failure switched it off: only what
+        # the person clicks is kept.
+        self.workbench.settings_changed.emit("retrain")
 
     def _on_started(self) -> None:
         if self.curve is not None:

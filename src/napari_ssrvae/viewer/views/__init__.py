@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "class_images": ["ClassImages"],
+        "gallery": ["Gallery", "GalleryItems"],
         "latent_plot": ["LatentPlot"],
         "legend": ["ClassLegend", "LegendRow"],
         "report": ["ReportView"],

@@ -22,7 +22,8 @@ class PointCloud(pg.ScatterPlotItem):
 
     `ScatterPlotItem.setData` looks up the style of each point in Python (0.3 s for 50,000), and
     builds an object for each point at the first click. Here the styles are looked up once a
-    colour, and clicks are left to the plot.
+    colour, and clicks are left to the plot. The drawn points are kept as a picture: drawing a
+    lasso over 50,000 points, or panning them, would paint them all again at every move.
     """
 
     data: Any
@@ -30,6 +31,7 @@ class PointCloud(pg.ScatterPlotItem):
 
     def __init__(self) -> None:
         super().__init__(pxMode=True)
+        self.setCacheMode(self.CacheMode.DeviceCoordinateCache)
         self._style_key: tuple[int, int, float] | None = None
         self._pen: Any = None
         self._brushes: dict[int, Any] = {}

@@ -39,6 +39,10 @@ class LassoBox(pg.ViewBox):
         self._path.hide()
         self.addItem(self._path, ignoreBounds=True)
 
+    def set_lassoing(self, on: bool) -> None:
+        """Let a plain drag draw, or pan."""
+        self.lassoing = on
+
     def set_color(self, color: QColor) -> None:
         """Draw the lasso in this colour."""
         self._path.setPen(pg.mkPen(color, width=2, cosmetic=True))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from qtpy.QtCore import QRect, QSize, Qt
-from qtpy.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtCore import QRect, QSize, Qt, Signal
+from qtpy.QtGui import QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,12 +22,14 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.viewer.views._pictures import ImageButton, as_grey, as_qimage
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 from napari_ssrvae.viewer.views.legend import ColorChip
 
 TILE = 96
 SMALLEST_TILE = 28
 GAP = 3
+CARD_MARGIN = 3
 
 
 class ImageStrip(QWidget):
@@ -46,17 +49,7 @@ class ImageStrip(QWidget):
         self, images: NDArray[np.uint8], *, smooth: bool, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        # QImage only borrows the memory of the array; its copy owns what it shows.
-        self._images = [
-            QImage(
-                image.tobytes(),
-                image.shape[1],
-                image.shape[0],
-                image.shape[1],
-                QImage.Format.Format_Grayscale8,
-            ).copy()
-            for image in images
-        ]
+        self._images = [as_qimage(image) for image in images]
         self._aspect = images.shape[2] / images.shape[1]
         self._smooth = smooth
         self._tile = QSize()
@@ -84,8 +77,8 @@ class ImageStrip(QWidget):
         painter.end()
 
 
-class ClassCard(QWidget):
-    """One class: its colour, its name, and its images below."""
+class ClassCard(ImageButton):
+    """One class: its colour, its name, and its images below; a click asks for more of it."""
 
     def __init__(self, name: str, color: str, strip: ImageStrip, parent: QWidget) -> None:
         super().__init__(parent)
@@ -100,7 +93,7 @@ class ClassCard(QWidget):
         title.addWidget(ColorChip(color, self))
         title.addWidget(label, 1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(*(4 * (CARD_MARGIN,)))
         layout.setSpacing(3)
         layout.addLayout(title)
         layout.addWidget(strip)
@@ -110,7 +103,8 @@ class ClassCard(QWidget):
             else "Rotation and position are taken out."
         )
         self.setToolTip(
-            f"What the model takes a particle of class '{name}' to look like. {meaning}"
+            f"What the model takes a particle of class '{name}' to look like. {meaning}\n"
+            "Click, or press Enter, to see all that it has learned of this class."
         )
 
 
@@ -123,7 +117,14 @@ class ClassImages(ThemedWidget):
         Interpolate when scaling up; False shows the pixels as they are.
     parent : QWidget, optional
         The parent widget.
+
+    Attributes
+    ----------
+    class_clicked : Signal(int)
+        A card was clicked, or pressed with Enter: its position among the classes shown.
     """
+
+    class_clicked = Signal(int)
 
     EMPTY_TEXT = "Train a model to see what it takes each class to look like"
 
@@ -138,8 +139,8 @@ class ClassImages(ThemedWidget):
         self._content = QWidget()
         self._flow = QFlowLayout(self._content)
         self._flow.setContentsMargins(6, 6, 6, 6)
-        self._flow.setHorizontalSpacing(10)
-        self._flow.setVerticalSpacing(10)
+        self._flow.setHorizontalSpacing(4)
+        self._flow.setVerticalSpacing(4)
         self._scroll = QScrollArea(self)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
@@ -182,13 +183,17 @@ class ClassImages(ThemedWidget):
             return
         low, high = limits or _common_limits([row for _, _, row in rows])
         self._remove_cards()
-        for name, color, row in rows:
-            strip = ImageStrip(_as_grey(row, low, high), smooth=self._smooth)
+        for position, (name, color, row) in enumerate(rows):
+            strip = ImageStrip(as_grey(row, low, high), smooth=self._smooth)
             card = ClassCard(name, color, strip, self._content)
+            card.clicked.connect(partial(self._on_card, position))
             self._flow.addWidget(card)
             self._cards.append(card)
         self._stack.setCurrentWidget(self._scroll)
         self._fit_strips()
+
+    def _on_card(self, position: int) -> None:
+        self.class_clicked.emit(position)
 
     def clear(self, message: str | None = None) -> None:
         """Show no images but a text that says what to do."""
@@ -210,7 +215,7 @@ class ClassImages(ThemedWidget):
         # Room for the scroll bar is kept whether it is shown or not: tiles that grow when it goes
         # and shrink when it comes would never settle.
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        width = self.width() - bar - margins.left() - margins.right()
+        width = self.width() - bar - margins.left() - margins.right() - 2 * CARD_MARGIN
         for card in self._cards:
             card.strip.fit(width)
 
@@ -245,8 +250,3 @@ def _as_row(name: str, image: ArrayLike) -> NDArray[np.float64]:
 def _common_limits(rows: list[NDArray[np.float64]]) -> tuple[float, float]:
     finite = np.concatenate([row[np.isfinite(row)] for row in rows])
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-
-
-def _as_grey(row: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    scaled = (np.nan_to_num(row, nan=low) - low) / (high - low if high > low else 1.0)
-    return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)

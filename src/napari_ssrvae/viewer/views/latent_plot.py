@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
-from qtpy.QtGui import QPainterPath
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QStackedLayout,
-    QToolTip,
-    QVBoxLayout,
-    QWidget,
-)
-from superqt import QFlowLayout
+from qtpy.QtGui import QColor, QPainterPath
+from qtpy.QtWidgets import QLabel, QStackedLayout, QToolTip, QVBoxLayout, QWidget
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views._cloud import PointCloud
 from napari_ssrvae.viewer.views._lasso import LassoBox
-from napari_ssrvae.viewer.views._points import NO_POINTS, as_points
+from napari_ssrvae.viewer.views._plot_bar import PlotBar
+from napari_ssrvae.viewer.views._points import NO_POINTS, OPACITY, as_points
 from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._scale import ColorScale
+from napari_ssrvae.viewer.views._tip import tip_html
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
-from napari_ssrvae.viewer.views.legend import ColorChip
 
 PICK_RADIUS = 10.0
 """How far from a point, in screen px, a click or the pointer still means it."""
@@ -53,7 +46,8 @@ class LatentPlot(ThemedWidget):
 
     A click on a point emits `point_clicked` with the particle's id; dragging pans, the wheel
     zooms. With Shift, or while the lasso button is down, dragging draws a lasso. The plot holds no
-    state of the person's: whoever owns the selection calls `select`.
+    state of the person's: whoever owns the selection calls `select`, and whoever has the columns
+    answers `axes_chosen` and `coloring_chosen` with `set_points`.
 
     Parameters
     ----------
@@ -69,11 +63,17 @@ class LatentPlot(ThemedWidget):
     points_lassoed : Signal(object, bool)
         The ids, (n,) int, of the points in a lasso (none where it is empty), and whether they are
         to be added to those selected before.
+    axes_chosen : Signal(str, str)
+        A person chose, among the columns of `offer`, what x and y are.
+    coloring_chosen : Signal(str)
+        A person chose, among the colourings of `offer`, what the colours mean.
     """
 
     point_clicked = Signal(object)
     point_toggled = Signal(object)
     points_lassoed = Signal(object, bool)
+    axes_chosen = Signal(str, str)
+    coloring_chosen = Signal(str)
 
     EMPTY_TEXT = "Train a model to see how the particles arrange themselves"
 
@@ -83,7 +83,8 @@ class LatentPlot(ThemedWidget):
         self._selected: int | None = None
         self._chosen: NDArray[np.int64] = np.empty(0, np.int64)
         self._hovered: int | None = None
-        self._hand_chip: ColorChip | None = None
+        self._axis_labels: tuple[str, str] | None = None
+        self._picture: Callable[[int], NDArray[np.uint8] | None] | None = None
 
         self._message = QLabel(self)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -123,16 +124,18 @@ class LatentPlot(ThemedWidget):
         *,
         legend: Sequence[tuple[str, str, int]] = (),
         axis_labels: tuple[str, str] = ("z1", "z2"),
-        details: Sequence[str] | None = None,
+        details: Sequence[str] | Callable[[int], str] | None = None,
+        color_label: str | None = None,
     ) -> None:
-        """Show these points; selection and zoom stay as they are.
+        """Show these points; the selection stays, and the zoom while the axes mean the same.
 
         Parameters
         ----------
         xy : (n, 2) float
             Positions; points that are not finite are left out.
-        colors : (n,) int or (n, 3) or (n, 4) uint8
-            For each point its class, as a position in `legend` (-1: no class), or its colour.
+        colors : (n,) int or (n, 3) or (n, 4) uint8, or (n,) float
+            For each point its class, as a position in `legend` (-1: no class), or its colour. With
+            `color_label`: a measurement, not finite where it is not known.
         ids : (n,) int
             The particle of each point.
         labelled : (n,) bool, optional
@@ -141,22 +144,61 @@ class LatentPlot(ThemedWidget):
             The classes, shown above the plot.
         axis_labels : (str, str)
             What the two axes mean.
-        details : sequence of str, optional
-            What the tooltip says of each point after its number, instead of the class name.
+        details : sequence of str, or callable of int, optional
+            What the tooltip says of each point after its number, instead of the class name; or
+            what gives for the id of a particle all that is said of it.
+        color_label : str, optional
+            What is measured, with its unit, where `colors` are numbers: they are shown from
+            their 2nd to their 98th percentile, and a bar takes the place of the legend.
 
         Raises
         ------
         InputError
             If the arrays do not fit each other.
         """
+        scale = None
+        if color_label is not None:
+            values = np.asarray(colors, dtype=float).reshape(-1)
+            scale = ColorScale.of(values, color_label)
+            colors = scale.rgba(values, OPACITY)
         self._points = as_points(xy, colors, ids, legend=legend, labelled=labelled, details=details)
         self._hovered = None
         self._draw_points()
-        self._fill_legend(legend, bool(self._points.labelled.any()))
+        by_hand = bool(self._points.labelled.any())
+        self._bar.set_legend(legend, scale, self.theme().foreground if by_hand else None)
         for side, text in zip(("bottom", "left"), axis_labels, strict=True):
             self._plot.getPlotItem().setLabel(side, text)
+        if axis_labels != self._axis_labels:
+            self._axis_labels = axis_labels
+            self.show_all()
         self._stack.setCurrentWidget(self._page if len(self._points) else self._message)
         self._draw_ring()
+
+    def offer(
+        self, axes: Sequence[str], shown: tuple[str, str], colorings: Sequence[str], coloring: str
+    ) -> None:
+        """Let a person choose what is drawn; without any names, the boxes are hidden.
+
+        Parameters
+        ----------
+        axes : sequence of str
+            Columns that x and y can be.
+        shown : (str, str)
+            Those that x and y are.
+        colorings : sequence of str
+            What the colours can mean.
+        coloring : str
+            What they mean.
+        """
+        self._bar.offer_axes(axes, *shown)
+        self._bar.offer_colorings(colorings, coloring)
+
+    def set_pictures(self, picture: Callable[[int], NDArray[np.uint8] | None] | None) -> None:
+        """Show beside the pointer what this gives for the id of a particle: (s, s) uint8, grey.
+
+        None stands for a particle whose picture is not there yet.
+        """
+        self._picture = picture
 
     def clear(self, message: str | None = None) -> None:
         """Show no points but a text that says what to do; the next points are shown whole."""
@@ -263,7 +305,15 @@ class LatentPlot(ThemedWidget):
             return
         viewport.setCursor(Qt.CursorShape.PointingHandCursor)
         place = viewport.mapToGlobal(self._plot.mapFromScene(scene) + QPoint(8, 8))
-        QToolTip.showText(place, self._points.describe(row), viewport)
+        QToolTip.showText(place, self._tip(row), viewport)
+
+    def _tip(self, row: int) -> str:
+        text = self._points.describe(row)
+        picture = self._picture(int(self._points.ids[row])) if self._picture else None
+        if picture is None:
+            return text
+        color = QColor(*self._points.colors[row, :3].tolist())
+        return tip_html(text, picture, color.name())
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
         """Forget the hovered point when the pointer leaves; keep our tooltip over Qt's."""
@@ -338,71 +388,24 @@ class LatentPlot(ThemedWidget):
         self._page = QWidget(self)
         for side in ("bottom", "left"):
             self._plot.getPlotItem().getAxis(side).setStyle(maxTickLevel=0)
-        self._legend = QWidget(self._page)
-        self._legend_flow = QFlowLayout(self._legend)
-        self._legend_flow.setContentsMargins(0, 0, 0, 0)
-        self._legend_flow.setHorizontalSpacing(10)
-        self._legend_flow.setVerticalSpacing(2)
-        self._all_button = QPushButton("Show all", self._page)
-        self._all_button.setToolTip("Zoom out until every particle's point is seen")
-        self._all_button.clicked.connect(self.show_all)
-        self._lasso_button = QPushButton("Lasso", self._page)
-        self._lasso_button.setObjectName("lasso")
-        self._lasso_button.setCheckable(True)
-        self._lasso_button.setToolTip(
-            "Draw around points to select their particles.\n"
-            "Shift and drag does it without this button, and adds them to the selection."
-        )
-        self._lasso_button.toggled.connect(self._set_lassoing)
+        self._bar = PlotBar(self._page)
+        self._bar.all_wanted.connect(self.show_all)
+        self._bar.lasso_toggled.connect(self._box.set_lassoing)
+        self._bar.axes_chosen.connect(self.axes_chosen)
+        self._bar.coloring_chosen.connect(self.coloring_chosen)
         self._plot.setToolTip(
             "One point a particle: points close together look alike to the model.\n"
             "Click a point to find its particle in the image; drag to pan, wheel to zoom.\n"
             "Shift and drag draws a lasso; then press the number of a class."
         )
-        top = QHBoxLayout()
-        top.addWidget(self._legend, 1)
-        top.addWidget(self._lasso_button, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self._all_button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self._page)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addLayout(top)
+        layout.addWidget(self._bar)
         layout.addWidget(self._plot, 1)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._message)
         self._stack.addWidget(self._page)
-
-    def _set_lassoing(self, on: bool) -> None:
-        self._box.lassoing = on
-
-    def _fill_legend(self, legend: Sequence[tuple[str, str, int]], any_by_hand: bool) -> None:
-        while (item := self._legend_flow.takeAt(0)) is not None:
-            widget = item.widget()
-            widget.hide()
-            widget.deleteLater()
-        for name, color, count in legend:
-            chip = ColorChip(color)
-            self._add_legend_entry(
-                chip, f"{name} {count:,}", f"Class '{name}': {count:,} particles"
-            )
-        self._hand_chip = ColorChip() if any_by_hand else None
-        if self._hand_chip is not None:
-            self._hand_chip.set_ring(self.theme().foreground)
-            self._add_legend_entry(
-                self._hand_chip, "by hand", "A ring marks particles that you labelled"
-            )
-
-    def _add_legend_entry(self, chip: ColorChip, text: str, tip: str) -> None:
-        entry = QWidget(self._legend)
-        entry.setToolTip(tip)
-        label = QLabel(text, entry)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        row = QHBoxLayout(entry)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
-        row.addWidget(chip)
-        row.addWidget(label)
-        self._legend_flow.addWidget(entry)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._plot.setBackground(theme.background)
@@ -415,8 +418,7 @@ class LatentPlot(ThemedWidget):
             f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
         )
         self._message.setStyleSheet(f"color: {theme.muted.name()};")
-        if self._hand_chip is not None:
-            self._hand_chip.set_ring(theme.foreground)
+        self._bar.set_ring(theme.foreground)
         self._draw_points()
         self._draw_ring()
 

@@ -1,0 +1,175 @@
+"""What is done with all slices of a stack, and with each as it comes onto the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_ssrvae.library.history import Whole
+from napari_ssrvae.viewer import steps
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_ssrvae.imaging import SegmentationSettings
+    from napari_ssrvae.imaging.slices import Index
+    from napari_ssrvae.viewer.stacks import Stack
+    from napari_ssrvae.viewer.workbench import Workbench
+
+KIND = "find in all"
+LIVE = "live slice"
+PAUSE_MS = 150
+"""How long a slice stays on the screen before it is classified by itself."""
+
+
+class StackWork(QObject):
+    """Finds particles in all slices; classifies the one on the screen while the model is armed.
+
+    Parameters
+    ----------
+    workbench : Workbench
+        Its session, stacks and jobs.
+    """
+
+    progress = Signal(int, int)  # slices done, slices in all
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__(workbench)
+        self.workbench, self.session, self.stacks = workbench, workbench.session, workbench.stacks
+        self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._pause.timeout.connect(self._classify_shown)
+        self.stacks.stepped.connect(self._on_stepped)
+
+    # -- all slices ------------------------------------------------------------------------
+    def open_slices(self, settings: SegmentationSettings) -> list[Index]:
+        """Return the slices of the active stack in which these settings have not been used.
+
+        From the one on the screen on, so that the person sees what comes of it.
+        Without those whose particles somebody painted or took from elsewhere, which would be lost.
+        """
+        stack = self.stacks.of(self.session.active_key)
+        if stack is None:
+            return []
+        done = {
+            index
+            for index, state in self.stacks.states(stack).items()
+            if state.labels is not None and state.recipe in (None, settings)
+        }
+        wanted = [index for index in stack.reader.indices() if index not in done]
+        here = self.stacks.on_screen(stack)
+        return sorted(wanted, key=lambda index: index < here)
+
+    def find_in_all(self, settings: SegmentationSettings) -> None:
+        """Segment all slices of the active stack, in the background."""
+        stack = self.stacks.of(self.session.active_key)
+        wanted = self.open_slices(settings)
+        if stack is None:
+            return
+        if not wanted:
+            self.workbench.message.emit(
+                f"All slices of {stack.reader.name} have their particles already.", False
+            )
+            return
+        title = f"find particles in {len(wanted)} slices of {stack.reader.name}"
+        self._start(stack, title, steps.find_in_slices, wanted, settings, recipe=settings)
+
+    def use_labels_layer(self, stack: Stack, layer: Labels) -> None:
+        """Take the particles of a stack, or of the slice on the screen, from a Labels layer."""
+        wanted = self.stacks.slices_of(stack, layer)
+        if wanted is None:
+            here = (*stack.reader.leading, *stack.reader.shape)
+            self.workbench.message.emit(
+                f"The Labels layer {layer.name} is {_times(layer.data.shape)} but the stack "
+                f"{_times(here)}: choose one of the same stack, or of one slice of it.",
+                True,
+            )
+            return
+        title = f"use {layer.name} as particles"
+        if layer.ndim == 2:
+            key = self.stacks.key_at(stack, self.stacks.on_screen(stack))
+            self.session.set_particles(key, layer.data, name=title)
+        else:
+            self._start(stack, title, steps.take_slices, list(wanted), layer.data, recipe=None)
+        layer.visible = False  # ours shows the same
+
+    def _start(
+        self,
+        stack: Stack,
+        title: str,
+        function: Any,
+        wanted: Sequence[Index],
+        *args: Any,
+        recipe: SegmentationSettings | None,
+    ) -> None:
+        self.workbench.mirror.flush()
+        self.progress.emit(0, len(wanted))
+        self.workbench.jobs.start(
+            KIND,
+            function,
+            stack.reader,
+            wanted,
+            *args,
+            title=title[0].upper() + title[1:],
+            on_yield=partial(self._on_found, stack, Whole(title), recipe),
+            on_done=partial(self._on_done, stack, len(wanted)),
+            stoppable=True,
+        )
+
+    def stop(self) -> None:
+        """End after the slice in work; what was found stays."""
+        self.workbench.jobs.ask_to_stop(KIND)
+
+    def _on_found(
+        self,
+        stack: Stack,
+        whole: Whole,
+        recipe: SegmentationSettings | None,
+        found: steps.FoundSlice | None,
+    ) -> None:
+        if found is None or self.stacks.of_layer(stack.layer) is None:
+            return
+        if found.labels is not None:
+            key = self.stacks.key_at(stack, found.index, found.micrograph)
+            with self.session.history.part_of(whole):
+                self.session.set_particles(key, found.labels, recipe=recipe)
+        self.progress.emit(found.done, found.total)
+
+    def _on_done(self, stack: Stack, wanted: int, done: int) -> None:
+        states = self.stacks.states(stack).values()
+        particles = sum(state.particle_ids.size for state in states)
+        text = f"{stack.reader.name} has {particles:,} particles now"
+        if not particles:
+            text = (
+                f"No particles were found in {stack.reader.name}: try another method, polarity or "
+                "a smaller minimum size"
+            )
+        if done < wanted:
+            text += f"; stopped after {done} of {wanted} slices"
+        self.workbench.message.emit(f"{text}.", False)
+
+    # -- the slice on the screen -----------------------------------------------------------
+    def _on_stepped(self, _key: int) -> None:
+        if self.workbench.armed and self.session.workflow is not None:
+            self._pause.start()
+
+    def _classify_shown(self) -> None:
+        key, state = self.session.active_key, self.session.active
+        if key is None or state is None or self.stacks.of(key) is None:
+            return
+        if not self.workbench.armed or self.session.workflow is None:
+            return
+        if state.labels is None:
+            self.workbench.find_and_classify(key, kind=LIVE)
+        elif state.particle_ids.size and state.predictions is None:
+            self.workbench.classify_active()
+
+    def shutdown(self) -> None:
+        """Stop waiting."""
+        self._pause.stop()
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(str(n) for n in shape)
