@@ -71,6 +71,7 @@ def test_what_is_missing_is_said(counts, said):
     assert bool(said) == bool(sentence)
 
 
+@pytest.mark.slow
 def test_the_labels_of_two_micrographs_are_tested_in_their_places():
     first = tiny()
     before = first.workflow.model.history_

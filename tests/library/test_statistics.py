@@ -83,10 +83,11 @@ def test_values_and_classes_must_fit():
         class_histogram([1.0, 2.0], [1], [1])
 
 
-def test_hidden_classes_are_not_counted():
+def test_hidden_classes_and_debris_are_not_counted():
     a, b = ParticleClass(1, "a", "#e69f00"), ParticleClass(4, "b", "#56b4e9")
-    assert classes_to_count((a, b)) == (a, b)
-    assert classes_to_count((a, b), {1}) == (b,)
+    debris = ParticleClass(7, "dirt", "#bbbbbb", counted=False)
+    assert classes_to_count((a, debris, b)) == (a, b)
+    assert classes_to_count((a, debris, b), {1}) == (b,)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.viewer.tabs.report import ReportTab
@@ -49,19 +49,22 @@ def found(hands: Any, spheres: np.ndarray) -> list[int]:
 
 
 def save_as(hands: Any, tab: ReportTab, path: Path) -> None:
-    """Click Save… and type a path into the dialog."""
+    """Click Save… and answer the dialog with a path."""
 
     def answer() -> None:
-        dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QFileDialog))
-        edit = dialog.findChild(QLineEdit)
-        edit.selectAll()
-        QTest.keyClicks(edit, str(path))
-        QTest.keyClick(edit, Key.Key_Return)
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QFileDialog):
+            dialog.findChild(QLineEdit).setText(str(path))
+            box = dialog.findChild(QDialogButtonBox)
+            QTest.mouseClick(
+                box.button(QDialogButtonBox.StandardButton.Save), Qt.MouseButton.LeftButton
+            )
 
-    timer = QTimer(tab, interval=50)
-    timer.timeout.connect(lambda: (timer.stop(), answer()))
+    timer = QTimer(tab, interval=100)  # again until the dialog has opened
+    timer.timeout.connect(answer)
     timer.start()
     hands.click(tab.view.save)
+    timer.stop()
     hands.wait(path.exists)
 
 

@@ -41,8 +41,8 @@ class Histogram:
 def classes_to_count(
     classes: Sequence[ParticleClass], hidden: Collection[int] = ()
 ) -> tuple[ParticleClass, ...]:
-    """Return the classes that statistics are made of: all but those that a person has hidden."""
-    return tuple(c for c in classes if c.id not in hidden)
+    """Return the classes that statistics are made of: counted ones that a person has not hidden."""
+    return tuple(c for c in classes if c.counted and c.id not in hidden)
 
 
 def class_statistics(

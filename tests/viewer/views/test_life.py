@@ -16,9 +16,11 @@ from napari_ssrvae.viewer.views import (
     GalleryItems,
     LatentPlot,
     LegendRow,
+    ReportView,
     TrainingCurve,
 )
 from napari_ssrvae.viewer.views.color import ThemedWidget
+from napari_ssrvae.viewer.views.report_sizes import SizeRow
 
 
 def latent_plot() -> LatentPlot:
@@ -47,6 +49,12 @@ def legend() -> ClassLegend:
     return result
 
 
+def report() -> ReportView:
+    view = ReportView()
+    view.sizes.show_sizes([SizeRow(1, "a", "#0072b2")], [0, 1, 2], {1: [3, 4]})
+    return view
+
+
 def gallery() -> Gallery:
     def pictures(rows):
         return np.full((len(rows), 8, 8), 200, np.uint8)
@@ -57,9 +65,8 @@ def gallery() -> Gallery:
     return view
 
 
-every_view = pytest.mark.parametrize(
-    "make", [latent_plot, training_curve, class_images, legend, gallery]
-)
+makers = [latent_plot, training_curve, class_images, legend, gallery, report]
+every_view = pytest.mark.parametrize("make", makers)
 
 
 @every_view

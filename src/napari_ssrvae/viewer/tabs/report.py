@@ -134,7 +134,10 @@ class ReportTab(Tab):
         numbers = {
             row["class"]: _size_texts(row, unit) for row in self._statistics.to_dict("records")
         }
-        rows = [SizeRow(c.id, c.name, c.color, numbers.get(c.id, ())) for c in self.session.classes]
+        rows = [
+            SizeRow(c.id, c.name, c.color, numbers.get(c.id, ()))
+            for c in classes_to_count(self.session.classes)
+        ]
         note = self._sizes_note(catalogue, values, unit.strip())
         page.show_sizes(rows, self._histogram.edges, self._histogram.counts, note=note)
 
@@ -148,6 +151,9 @@ class ReportTab(Tab):
         parts = []
         if unit.startswith("px"):
             parts.append(unit_note([(s.micrograph.name, s.micrograph.pixel_size) for s in states]))
+        debris = [c.name for c in self.session.classes if not c.counted]
+        if debris:
+            parts.append(f"Left out of the figures: {', '.join(debris)}.")
         if left_out := int((catalogue.shown == 0).sum()):
             parts.append(f"{left_out:,} particles without a class are left out.")
         if missing := int((~np.isfinite(values) & (catalogue.shown > 0)).sum()):

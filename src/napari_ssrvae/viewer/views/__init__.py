@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "gallery": ["Gallery", "GalleryItems"],
         "latent_plot": ["LatentPlot"],
         "legend": ["ClassLegend", "LegendRow"],
+        "report": ["ReportView"],
         "training_curve": ["TrainingCurve"],
     },
 )
