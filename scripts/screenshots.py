@@ -15,7 +15,7 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_ssrvae.datasets import SIMULATED_CLASSES, simulated_micrograph
 from napari_ssrvae.imaging import measure_shapes
@@ -104,9 +104,11 @@ class Photographer:
     def views(self) -> None:
         """Look at each view."""
         views, workbench = self.dock.views, self.dock.workbench
-        self.viewer.window._qt_window.resizeDocks(  # the views large, as a person draws them
-            [self.dock._views_dock], [430], Qt.Orientation.Vertical
-        )
+        # The views large, as a person draws them.
+        frame = views.parentWidget()
+        while not isinstance(frame, QDockWidget):
+            frame = frame.parentWidget()
+        views.window().resizeDocks([frame], [430], Qt.Orientation.Vertical)
         for title in (views.book.tabText(i) for i in range(views.book.count())):
             views.show_tab(title)
             spin(3)

@@ -85,11 +85,11 @@ class ClassesPanel(Panel):
             "key of a class",
             lambda: self.workbench.views_wanted.emit("Gallery"),
         )
-        clicks = QHBoxLayout()
-        clicks.addWidget(self.armed, 1)
-        clicks.addWidget(self.eraser)
-        clicks.addWidget(self.gallery)
-        self.body.addLayout(clicks)
+        self.body.addWidget(self.armed)
+        tools = QHBoxLayout()
+        tools.addWidget(self.eraser)
+        tools.addWidget(self.gallery)
+        self.body.addLayout(tools)
         self.under_mouse = note()
         self.body.addWidget(self.under_mouse)
         self.workbench.picker.hovered.connect(self._show_hovered)
