@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as imageio
 import napari
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget
@@ -45,7 +46,8 @@ class Photographer:
     def window(self, name: str) -> None:
         """Take a picture of the whole window."""
         spin(0.6)
-        self.viewer.screenshot(str(self.out / f"{name}.png"), canvas_only=False, flash=False)
+        picture = self.viewer.screenshot(canvas_only=False, flash=False)
+        imageio.imwrite(self.out / f"{name}.jpg", picture[..., :3], quality=88)
 
     def widget(self, widget: Any, name: str) -> None:
         """Take a picture of one widget."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 TABS: tuple[type[Tab], ...] = (LatentTab, GalleryTab, ClassImagesTab, ReportTab)
 
+SIZES = (640, 230)
+"""Widths of the tabs and of the inspector beside them, as far as there is room, px."""
+
 T = TypeVar("T", bound=Tab)
 
 
@@ -37,11 +40,12 @@ class ParticleViews(QWidget):
             place = self.book.addTab(kind(workbench), kind.title)
             self.book.setTabToolTip(place, kind.tip)
         self.inspector = InspectorTab(workbench)
+        self.inspector.setMinimumWidth(SIZES[1] - 30)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.addWidget(self.book)
         self.split.addWidget(self.inspector)
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 1)
+        self.split.setStretchFactor(0, 1)
+        self.split.setSizes(list(SIZES))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.split)
