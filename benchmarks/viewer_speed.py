@@ -1,4 +1,4 @@
-"""How quick the dock is: opening, recolouring, a lasso over 50,000 points, stalls in training.
+"""How quick the dock is: opening, clicks, recolouring, a lasso, stalls in training and predicting.
 
 Needs a display (or ``xvfb-run -a -s "-screen 0 1600x1000x24"``). ``--part`` runs one part; each
 part runs in a process of its own, so that none profits from what another has loaded.
@@ -21,9 +21,12 @@ TARGETS = {
     "open the dock, napari is up (s)": 1.0,
     "recolour 1,000 particles, 2048x2048 (ms)": 30.0,
     "recolour 60,000 particles, 2048x2048 (ms)": 30.0,
+    "click to new colour, 2,000 particles (ms)": 50.0,
     "lasso over 50,000 points, release to selection drawn (ms)": 100.0,
     "stalls from Train to overlay, 99th percentile (ms)": 50.0,
     "stalls from Train to overlay, longest (ms)": 250.0,
+    "stalls classifying 20,000 particles, 99th percentile (ms)": 50.0,
+    "stalls classifying 20,000 particles, longest (ms)": 250.0,
 }
 
 
@@ -66,8 +69,6 @@ def opening() -> dict[str, float]:
 
 def recolouring() -> dict[str, float]:
     """Time from predictions to the overlay's new data, and to the picture, apart."""
-    from napari_ssrvae.library import Predictions
-
     figures = {}
     for n, side in ((1_000, 32), (60_000, 245)):
         viewer = new_viewer()
@@ -81,14 +82,7 @@ def recolouring() -> dict[str, float]:
         assert len(ids) == n
         data, drawn = [], []
         for run in range(8):
-            p = np.random.default_rng(run).dirichlet([1, 1], n)
-            p.sort(axis=1)
-            classes = np.random.default_rng(run).integers(1, 3, n)
-            zeros = np.zeros(n)
-            predictions = Predictions(
-                ids, classes, p, np.array([1, 2]), np.zeros((n, 2)), zeros, np.zeros((n, 2)), zeros
-            )
-            dock.session.micrographs[key].predictions = predictions
+            dock.session.micrographs[key].predictions = made_up_predictions(ids, run)
             start = time.perf_counter()
             dock.workbench.mirror.show_overlay(key)
             data.append(time.perf_counter() - start)
@@ -102,6 +96,19 @@ def recolouring() -> dict[str, float]:
     return figures
 
 
+def made_up_predictions(ids: np.ndarray, seed: int) -> Any:
+    """Return predictions of two classes at random."""
+    from napari_ssrvae.library import Predictions
+
+    rng, n = np.random.default_rng(seed), len(ids)
+    p, classes = rng.dirichlet([1, 1], n), rng.integers(1, 3, n)
+    p.sort(axis=1)
+    zeros = np.zeros(n)
+    return Predictions(
+        ids, classes, p, np.array([1, 2]), rng.normal(size=(n, 2)), zeros, np.zeros((n, 2)), zeros
+    )
+
+
 def grid_labels(n: int, side: int) -> np.ndarray:
     """Return n square particles on a 2048x2048 grid."""
     step = 2048 // side
@@ -110,6 +117,51 @@ def grid_labels(n: int, side: int) -> np.ndarray:
     inside = (yy % step < step - 2) & (xx % step < step - 2)
     inside &= (yy // step < side) & (xx // step < side) & (cell < n)
     return np.where(inside, cell + 1, 0).astype(np.int32)
+
+
+def clicks() -> dict[str, float]:
+    """Time from a click on a particle to its new colour, in the layer and on the screen."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+    from qtpy.QtWidgets import QApplication
+
+    from napari_ssrvae.viewer.legend import canvas_of
+
+    viewer = new_viewer()
+    viewer.window.resize(1500, 950)
+    dock = open_dock(viewer)
+    labels = grid_labels(2_000, 45)
+    viewer.add_image(np.random.default_rng(0).random(labels.shape, dtype=np.float32))
+    spin(1.0)
+    key = dock.session.active_key
+    dock.session.set_particles(key, labels)
+    dock.session.set_predictions(key, made_up_predictions(dock.session.active.particle_ids, 0))
+    dock.show_views()
+    spin(2.0)
+    canvas, camera = canvas_of(dock.window()), viewer.scene.camera
+    hand = dock.workbench.mirror.groups[key].hand
+    index = dock.workbench.mirror.index(key)
+    shown, drawn = [], []
+    for particle in range(500, 512):
+        y, x = index.center(particle)
+        down, right = (np.array([y, x]) - np.asarray(camera.center)[-2:]) * camera.zoom
+        place = QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 + down))
+        QTest.mouseMove(canvas, place)
+        spin(0.3)
+        start = time.perf_counter()
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
+        assert hand.data[round(y), round(x)] == dock.session.current_class
+        shown.append(time.perf_counter() - start)
+        canvas.repaint()
+        QApplication.processEvents()
+        drawn.append(time.perf_counter() - start)
+        spin(0.3)
+    viewer.close()
+    # The first two load what every later click finds loaded.
+    return {
+        "click to new colour, 2,000 particles (ms)": 1e3 * float(np.median(shown[2:])),
+        "  and all of the window drawn (ms)": 1e3 * float(np.median(drawn[2:])),
+    }
 
 
 def lasso() -> dict[str, float]:
@@ -193,9 +245,35 @@ def draw_lasso(viewport: Any, corners: list[Any]) -> tuple[float, float]:
     return max(moves[2:]), release
 
 
+class Heartbeat:
+    """Beats every 10 ms of the event loop, from now on."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import Qt, QTimer
+
+        self.beats: list[float] = []
+        self.timer = QTimer(interval=10)
+        self.timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(lambda: self.beats.append(time.perf_counter()))
+        self.timer.start()
+        spin(0.1)
+        self.start = time.perf_counter()
+
+    def stalls(self, when: str) -> dict[str, float]:
+        """Stop, and return how long beats were late since the start, and the seconds it took."""
+        seconds = time.perf_counter() - self.start
+        self.timer.stop()
+        gaps = 1e3 * np.diff([beat for beat in self.beats if beat >= self.start])
+        return {
+            f"stalls {when}, 99th percentile (ms)": float(np.percentile(gaps, 99)),
+            f"stalls {when}, longest (ms)": float(gaps.max()),
+            f"  {when} (s)": seconds,
+        }
+
+
 def stalls() -> dict[str, float]:
     """Beat every 10 ms from the click on Train until the overlay is on the screen."""
-    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
 
     from napari_ssrvae.datasets import simulated_micrograph
@@ -217,35 +295,68 @@ def stalls() -> dict[str, float]:
     dock.session.label(key, hand)
     dock.warming.join()  # a person takes longer to label than this takes
     spin(2.0)
-    beats: list[float] = []
-    timer = QTimer(interval=10)
-    timer.setTimerType(Qt.TimerType.PreciseTimer)
-    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
     epochs: list[Any] = []
     dock.workbench.epoch.connect(epochs.append)
-    timer.start()
-    spin(0.1)
-    start = time.perf_counter()
+    beats = Heartbeat()
     QTest.mouseClick(dock.panels[TrainPanel].train, Qt.MouseButton.LeftButton)
     while dock.session.active.predictions is None:
         spin(0.1)
     spin(1.0)
-    seconds = time.perf_counter() - start
-    timer.stop()
-    gaps = 1e3 * np.diff([b for b in beats if b >= start])
-    return {
-        "stalls from Train to overlay, 99th percentile (ms)": float(np.percentile(gaps, 99)),
-        "stalls from Train to overlay, longest (ms)": float(gaps.max()),
-        "  from the click on Train to the overlay (s)": seconds,
-        "  epochs": float(len(epochs)),
-    }
+    return beats.stalls("from Train to overlay") | {"  epochs": float(len(epochs))}
+
+
+def sheet_of_cards(n: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a micrograph of n card suits in a square of 4096, its labels, and their classes."""
+    from napari_ssrvae.datasets import cards
+
+    images, classes, _ = cards(250, max_angle=180, size=side, seed=0)
+    columns = 4096 // side
+    micrograph, labels = np.zeros((4096, 4096), np.float32), np.zeros((4096, 4096), np.int32)
+    for i in range(n):
+        y, x = side * (i // columns), side * (i % columns)
+        card = images[i % len(images)]
+        micrograph[y : y + side, x : x + side] = card
+        labels[y : y + side, x : x + side][card > 0.3] = i + 1
+    return micrograph, labels, np.resize(classes, n)
+
+
+def predicting() -> dict[str, float]:
+    """Beat every 10 ms while 20,000 particles are classified, until they are coloured."""
+    from napari_ssrvae import SSRVAE, Workflow, extract_particles
+    from napari_ssrvae.imaging import PatchSettings, SegmentationSettings
+
+    side, patches = 28, PatchSettings(48, 28 / 48)
+    micrograph, labels, classes = sheet_of_cards(20_000, side)
+    few = extract_particles(micrograph[: 4 * side], labels[: 4 * side], 48, scale=patches.scale)
+    y = np.where(np.arange(len(few)) % 8, -1, classes[few.table["label"] - 1] + 1)
+    model = SSRVAE(seed=0).fit(few.patches, y, max_seconds=10)
+    viewer = new_viewer()
+    dock = open_dock(viewer)
+    viewer.add_image(micrograph)
+    spin(1.0)
+    session = dock.session
+    session.set_particles(session.active_key, labels)
+    while len(session.classes) < 4:
+        session.add_class()
+    session.set_workflow(Workflow(SegmentationSettings(), patches, None, session.classes, model))
+    dock.warming.join()
+    spin(2.0)
+    beats = Heartbeat()
+    dock.workbench.classify_active()
+    while session.active.predictions is None:
+        spin(0.1)
+    spin(1.0)
+    assert len(session.active.predictions) == 20_000
+    return beats.stalls("classifying 20,000 particles")
 
 
 PARTS = {
     "opening": (opening, 5),
     "recolouring": (recolouring, 1),
-    "lasso": (lasso, 1),
+    "clicks": (clicks, 3),
+    "lasso": (lasso, 3),
     "stalls": (stalls, 3),
+    "predicting": (predicting, 3),
 }
 
 
