@@ -338,7 +338,7 @@ class LayerMirror(QObject):
         """Put the data of another slice into the layers of its stack."""
         self.flush()  # what was painted belongs to the slice that leaves
         group.shown = key
-        self._on_particles(key)
+        self.show_particles(key)
 
     # -- layers → session ------------------------------------------------------------------
     def _on_hand_painted(self, event: Any) -> None:
