@@ -84,9 +84,11 @@ class Session:
         Steps of the history that name it stay harmless: they look it up and find nothing.
         """
         self.micrographs.pop(key)
-        self._deselect_micrograph(key)
-        if self.active_key == key:
+        was_active = self.active_key == key
+        if was_active:  # before anybody is told of anything: the active one always exists
             self.active_key = next(reversed(self.micrographs), None)
+        self._deselect_micrograph(key)
+        if was_active:
             self.active_changed.emit()
         self.micrographs_changed.emit()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -149,9 +150,11 @@ class Jobs(QObject):
         job.worker = worker
         self._current[kind] = job
         self._all.add(job)
-        worker.yielded.connect(lambda value: self._on_yield(job, value))
-        worker.returned.connect(lambda value: self._on_returned(job, value))
-        worker.finished.connect(lambda: self._on_finished(job))
+        # napari keeps finished workers in its list of tasks, and they what they are connected with.
+        me = weakref.ref(self)
+        worker.yielded.connect(lambda value: (jobs := me()) and jobs._on_yield(job, value))
+        worker.returned.connect(lambda value: (jobs := me()) and jobs._on_returned(job, value))
+        worker.finished.connect(lambda: (jobs := me()) and jobs._on_finished(job))
         worker.start()
         self.changed.emit()
         return job
@@ -203,5 +206,5 @@ class Jobs(QObject):
         if self._current.get(job.kind) is job:  # cancelled from napari's own task dialog
             del self._current[job.kind]
             self.changed.emit()
-        # napari keeps finished workers in its list of tasks; they must not keep us alive.
+        # What is left of the job, with its worker, must not keep us alive either.
         job.on_yield = job.on_done = job.on_error = job.worker = None

@@ -32,7 +32,7 @@ class ResultPanel(Panel):
         self.classify.setToolTip("Classify the particles of this micrograph with the trained model")
         self.classify.clicked.connect(self.workbench.classify_active)
         self.body.addWidget(self.classify)
-        self.classify_all = QPushButton()
+        self.classify_all = QPushButton("Classify all")
         self.classify_all.setToolTip(
             "Classify the particles of every micrograph and slice that the trained model has not "
             "classified yet"
