@@ -16,11 +16,12 @@ from typing import Any
 import imageio.v3 as imageio
 import napari
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication
 
 from napari_ssrvae.datasets import SIMULATED_CLASSES, simulated_micrograph
 from napari_ssrvae.imaging import measure_shapes
 from napari_ssrvae.library.selection import Selection
+from napari_ssrvae.viewer.dock_frame import frame_of
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LABELS_PER_CLASS = 6
@@ -107,10 +108,7 @@ class Photographer:
         """Look at each view."""
         views, workbench = self.dock.views, self.dock.workbench
         # The views large, as a person draws them.
-        frame = views.parentWidget()
-        while not isinstance(frame, QDockWidget):
-            frame = frame.parentWidget()
-        views.window().resizeDocks([frame], [430], Qt.Orientation.Vertical)
+        views.window().resizeDocks([frame_of(views)], [430], Qt.Orientation.Vertical)
         for title in (views.book.tabText(i) for i in range(views.book.count())):
             views.show_tab(title)
             spin(3)

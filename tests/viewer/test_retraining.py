@@ -51,6 +51,14 @@ def test_labels_during_a_training_are_learnt_in_the_next(learning: Any) -> None:
     assert not workbench.jobs.running("train")
 
 
+def test_a_label_that_is_taken_back_is_no_reason_to_train(learning: Any) -> None:
+    session, workbench = learning.session, learning.workbench
+    session.label(session.active_key, {unlabelled(learning)[0]: 1})
+    session.history.undo()
+    learning.qtbot.wait(300)
+    assert not workbench.jobs.running("train")
+
+
 def test_nothing_begins_when_it_is_off_or_cannot_go_on(learning: Any) -> None:
     session, workbench = learning.session, learning.workbench
     particle = unlabelled(learning)[0]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import napari.viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QWidget
+
+from napari_ssrvae.viewer.dock_frame import frame_of
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.dock import ParticleClassifier
@@ -26,10 +27,7 @@ def open_dock(napari_viewer: napari.viewer.Viewer) -> ParticleClassifier:
     dock = next((w for w in docks if isinstance(w, ParticleClassifier)), None)
     if dock is None:
         _, dock = napari_viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    frame: QWidget | None = dock
-    while frame is not None and not isinstance(frame, QDockWidget):
-        frame = frame.parentWidget()
-    if frame is not None:
+    if (frame := frame_of(dock)) is not None:
         frame.show()
         frame.raise_()
     return dock

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.calm import calm_spinner
+from napari_ssrvae.viewer.dock_frame import frame_of, hide_on_close
 from napari_ssrvae.viewer.guide import next_step
 from napari_ssrvae.viewer.legend import CanvasLegend, canvas_of
 from napari_ssrvae.viewer.panels.base import Panel, note
@@ -47,9 +49,10 @@ PANELS: tuple[type[Panel], ...] = (
 class ParticleClassifier(QWidget):
     """The dock widget.
 
-    Life cycle: napari makes it and adds it to a dock. When the dock or the viewer closes, napari
-    takes the widget out of its parent (it calls no `closeEvent`); `shutdown` then ends jobs,
-    callbacks, key bindings, timers and the views, once.
+    Life cycle: napari makes it and adds it to a dock, whose cross hides it with all that a person
+    has made (`dock_frame`). When the dock is removed, or the viewer closes, napari takes the
+    widget out of its parent (it calls no `closeEvent`); `shutdown` then ends jobs, callbacks, key
+    bindings, timers and the views, once.
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -79,6 +82,18 @@ class ParticleClassifier(QWidget):
         calm_spinner(self.window())
 
     # -- building --------------------------------------------------------------------------
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Listen to mouse and keys, until the cross is clicked."""
+        super().showEvent(event)
+        hide_on_close(self, self._rest)
+        self.workbench.picker.wake()
+
+    def _rest(self) -> None:
+        """Be hidden by the cross: nothing is lost, and the canvas is napari's own again."""
+        self.workbench.picker.sleep()
+        if self.views is not None and (frame := frame_of(self.views)) is not None:
+            frame.close()
+
     def _build(self) -> None:
         self.next = note()
         self.next.setObjectName("NextStep")
@@ -133,6 +148,8 @@ class ParticleClassifier(QWidget):
         workbench.armed_changed.connect(self._later)
         workbench.adoption.labels_layers_changed.connect(self._later)
         workbench.message.connect(self.show_message)
+        # Who goes on has read it.
+        session.history.changed.connect(self._dismiss)
         workbench.views_wanted.connect(self.show_views)
         self.viewer.layers.selection.events.active.connect(self._later)
 
@@ -191,6 +208,7 @@ class ParticleClassifier(QWidget):
                 self.views, name="Particle views", area="bottom"
             )
             self.views.closed.connect(self._forget_views)
+            hide_on_close(self.views)
         elif self._views_dock is not None:
             self._views_dock.show()
         if title:
@@ -199,10 +217,15 @@ class ParticleClassifier(QWidget):
             self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
 
     def _take_the_corner(self) -> None:
-        """Let the dock keep its height beside the views: the steps are read from top to bottom."""
+        """Let the docks on both sides keep their height beside the views.
+
+        The steps are read from top to bottom, and below napari's layer list the views would have
+        no room to grow on a small screen.
+        """
         window = self.window()
         if isinstance(window, QMainWindow):
             window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+            window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
 
     def _forget_views(self) -> None:
         views, self.views, self._views_dock = self.views, None, None
@@ -229,6 +252,7 @@ class ParticleClassifier(QWidget):
         self.keeper.save()
         for signal in self._signals:
             signal.disconnect(self._later)
+        self.session.history.changed.disconnect(self._dismiss)
         self.viewer.layers.selection.events.active.disconnect(self._later)
         if self.views is not None:
             self.viewer.window.remove_dock_widget(self.views)  # which shuts them down

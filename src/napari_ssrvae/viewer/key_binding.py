@@ -17,7 +17,7 @@ def bind_keys(
     press: Callable[[Shortcut], None],
     *,
     children: bool = False,
-    own: bool = False,
+    giving_way: bool | None = None,
 ) -> None:
     """Let the canvas's keys work while a widget has the focus.
 
@@ -29,12 +29,13 @@ def bind_keys(
         Called with the shortcut.
     children : bool
         Whether they work in what the widget holds, too.
-    own : bool
-        Leave out the keys that give way to others (Delete, say): the widget has its own use.
+    giving_way : bool, optional
+        Only the keys that give way to others' (Delete, Escape), or only those that do not: for
+        widgets that have their own use of such keys. None: all.
     """
     context = Qt.ShortcutContext
     for shortcut in SHORTCUTS:
-        if own and shortcut.gives_way:
+        if giving_way not in (None, shortcut.gives_way):
             continue
         keys = QKeySequence(shortcut.keys.replace("Control", "Ctrl").replace("-", "+"))
         binding = QShortcut(keys, widget)

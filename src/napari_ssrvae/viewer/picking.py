@@ -73,6 +73,7 @@ SHORTCUTS = (
         gives_way=True,
     ),
     Shortcut("Backspace", "the same as Delete", "ask_delete", gives_way=True),
+    Shortcut("Escape", "select nothing", "select_none", gives_way=True),
     Shortcut("Control-Z", "undo", "undo"),
     Shortcut("Control-Shift-Z", "redo", "redo"),
     Shortcut("F1", "show this list", "ask_help"),  # napari cannot bind "?"
@@ -123,18 +124,44 @@ class Picker(QObject):
         self.armed = False
         self.under_mouse = 0
         self._meant: Selection | None = None
+        self._labelled: Selection | None = None  # what a click has labelled, and thereby selected
         self._bound: Layer | None = None
         self._saved: dict[Any, Any] = {}
         self._at: Any = None  # where the mouse was last, in the world
         session.particles_edited.connect(self._hover_again)
         self._keys = {s.keys: self._handler(s) for s in SHORTCUTS}
-        viewer.mouse_move_callbacks.append(self._on_move)
-        viewer.mouse_drag_callbacks.append(self._on_press)
-        viewer.layers.selection.events.active.connect(self._bind_active)
         session.active_changed.connect(self._look_again)
+        self._awake = False
+        self.wake()
+
+    def wake(self) -> None:
+        """Listen to the mouse and the keyboard."""
+        if self._awake:
+            return
+        self._awake = True
+        self.viewer.mouse_move_callbacks.append(self._on_move)
+        self.viewer.mouse_drag_callbacks.append(self._on_press)
+        self.viewer.layers.selection.events.active.connect(self._bind_active)
         for keys, handler in self._keys.items():
-            viewer.bind_key(keys, handler, overwrite=True)
+            self.viewer.bind_key(keys, handler, overwrite=True)
         self._bind_active()
+
+    def sleep(self) -> None:
+        """Listen no more: every callback and key binding is taken off."""
+        if not self._awake:
+            return
+        self._awake = False
+        self.forget_mouse()
+        self._unbind()
+        for keys in self._keys:
+            self.viewer.bind_key(keys, None)
+        for callbacks, ours in (
+            (self.viewer.mouse_move_callbacks, self._on_move),
+            (self.viewer.mouse_drag_callbacks, self._on_press),
+        ):
+            if ours in callbacks:
+                callbacks.remove(ours)
+        self.viewer.layers.selection.events.active.disconnect(self._bind_active)
 
     def set_armed(self, armed: bool) -> None:
         """Let clicks label particles, or only select them."""
@@ -230,6 +257,10 @@ class Picker(QObject):
         if place is not None or (selection and (len(selection) > 1 or selection is self._meant)):
             return selection
         return None
+
+    def select_none(self) -> None:
+        """Select nothing."""
+        self.session.select(None)
 
     def ask_merge(self) -> None:
         """Ask for one particle in place of those selected; of one selected and that hovered."""
@@ -348,6 +379,7 @@ class Picker(QObject):
         if path is not None:
             self._lasso(key, path)
         elif particle := self._particle_at(event.position):
+            self._let_go_of_labelled()
             self.session.toggle(Place(key, particle))
 
     def _cut(self, event: Any) -> Generator[None, None, None]:
@@ -386,8 +418,14 @@ class Picker(QObject):
         inside = [] if index is None else index.inside(path)
         found = Selection.of((key, particle) for particle in inside)
         if found is not None:
+            self._let_go_of_labelled()
             self.session.select_also(found)
             self.mean_selection()
+
+    def _let_go_of_labelled(self) -> None:
+        """Begin a selection anew where a click has labelled: it is no part of what is selected."""
+        if self._labelled is not None and self.session.selection is self._labelled:
+            self.session.select(None)
 
     def _click(self, particle: int) -> None:
         key = self.session.active_key
@@ -396,9 +434,11 @@ class Picker(QObject):
         if not particle:
             self.session.select(None)
             return
+        selection = Selection.one(key, particle)
         if self.armed:
             self.session.label(key, {particle: self.session.current_class})
-        self.session.select(Selection.one(key, particle))
+            self._labelled = selection
+        self.session.select(selection)
 
     def _active_layer_draws(self) -> bool:
         """Say whether the active layer's own tool (paint, fill, add) owns the mouse."""
@@ -406,17 +446,8 @@ class Picker(QObject):
         return layer is not None and str(getattr(layer, "mode", "pan_zoom")) not in _NAVIGATING
 
     def shutdown(self) -> None:
-        """Take every callback and key binding off again."""
-        self._unbind()
+        """Listen no more, and disconnect from the session."""
+        self.sleep()
         self.session.particles_edited.disconnect(self._hover_again)
-        for keys in self._keys:
-            self.viewer.bind_key(keys, None)
-        for callbacks, ours in (
-            (self.viewer.mouse_move_callbacks, self._on_move),
-            (self.viewer.mouse_drag_callbacks, self._on_press),
-        ):
-            if ours in callbacks:
-                callbacks.remove(ours)
-        self.viewer.layers.selection.events.active.disconnect(self._bind_active)
         self.session.active_changed.disconnect(self._look_again)
         self._keys.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -30,9 +31,11 @@ class Retraining(QObject):
     def __init__(self, workbench: Workbench) -> None:
         super().__init__(workbench)
         self.workbench, self.session = workbench, workbench.session
+        self._learned: dict[int, dict[int, int]] = {}
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._go_on)
         self.session.hand_labels_changed.connect(self._on_labels)
+        self.session.workflow_changed.connect(self._forget)
 
     def set_on(self, on: bool) -> None:
         """Learn from new labels by itself, or only when asked."""
@@ -71,7 +74,24 @@ class Retraining(QObject):
         if self.workbench.settings.retrain and self.session.workflow is not None and classified:
             self._pause.start()
 
+    def learned(self, labels: Mapping[int, Mapping[int, int]]) -> None:
+        """Know which labels the model has learned: micrograph key → particle id → class id."""
+        self._learned = {key: dict(of_one) for key, of_one in labels.items()}
+
+    def _forget(self) -> None:
+        self._learned = {}
+
+    def _nothing_new(self) -> bool:
+        """Say whether the labels are those that the model has learned: of a step taken back."""
+        micrographs = self.session.micrographs
+        return all(
+            key in micrographs and micrographs[key].hand_labels == of_one
+            for key, of_one in self._learned.items()
+        ) and all(key in self._learned for key, state in micrographs.items() if state.hand_labels)
+
     def _go_on(self) -> None:
+        if self._nothing_new():
+            return
         if self.workbench.jobs.running("train") or self.workbench.testing.running:
             self._pause.start()  # one training after the other
         elif self.session.workflow is not None and self.obstacle() is None:
@@ -81,3 +101,4 @@ class Retraining(QObject):
         """Stop waiting, and disconnect from the session."""
         self._pause.stop()
         self.session.hand_labels_changed.disconnect(self._on_labels)
+        self.session.workflow_changed.disconnect(self._forget)

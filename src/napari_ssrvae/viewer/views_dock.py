@@ -54,7 +54,10 @@ class ParticleViews(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.split)
         self.setMinimumHeight(180)
-        bind_keys(self, workbench.picker.press_elsewhere, children=True)
+        press = workbench.picker.press_elsewhere
+        bind_keys(self, press, children=True, giving_way=False)
+        for kind in (LatentTab, GalleryTab):  # a table's Delete must not delete particles
+            bind_keys(self.tab(kind), press, children=True, giving_way=True)
 
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""

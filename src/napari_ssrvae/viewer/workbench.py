@@ -86,6 +86,7 @@ class Workbench(QObject):
         self.stack_work = StackWork(self)
         self.picker.hovered.connect(self._on_hovered)
         self.suggesting.changed.connect(self._say_why)
+        self.catalogue.changed.connect(self._describe_again)
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
         self.testing, self.files = Testing(self), Files(self)
@@ -126,6 +127,9 @@ class Workbench(QObject):
         current = self.suggesting.current
         place = None if current is None else current.place
         self.mirror.outlines.say(place, f"{self.suggesting.reason} (A accepts)")
+
+    def _describe_again(self) -> None:
+        self._on_hovered(self.picker.under_mouse)
 
     def _on_hovered(self, particle: int) -> None:
         self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")
@@ -332,6 +336,7 @@ class Workbench(QObject):
             self.correcting.classify_missing(frozen.key)
             if state.hand_labels != frozen.hand_labels:
                 self.retraining.remember(frozen.key)
+        self.retraining.learned({frozen.key: frozen.hand_labels for frozen in trained_on})
         self.class_images_changed.emit()
         if before is None:
             self.suggesting.prepare()

@@ -43,7 +43,7 @@ class ClassesPanel(Panel):
         self.table.menu_wanted.connect(self._offer)
         self.table.editing_ended.connect(self.refresh)
         # Arrows choose a class, G labels; Delete and its like are the table's own.
-        bind_keys(self.table, self.workbench.picker.press, own=True)
+        bind_keys(self.table, self.workbench.picker.press, giving_way=False)
         self.body.addWidget(self.table)
         self.span = note()
         self.body.addWidget(self.span)
@@ -106,8 +106,10 @@ class ClassesPanel(Panel):
         self.session.set_current_class(0 if on else self.session.classes[0].id)
 
     def makes_sense(self) -> bool:
-        """Say whether there are particles to label."""
-        return any(state.particle_ids.size for state in self.session.micrographs.values())
+        """Say whether there are particles to label, or steps to take back or do again."""
+        history = self.session.history
+        found = any(state.particle_ids.size for state in self.session.micrographs.values())
+        return found or bool(history.undo_names or history.redo_names)
 
     def refresh(self) -> None:
         """Show classes, counts and what undo would take back."""
