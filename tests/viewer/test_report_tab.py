@@ -12,7 +12,10 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
+from napari_ssrvae.learning.quality import QualityReport
+from napari_ssrvae.library.label_test import LabelTest
 from napari_ssrvae.library.selection import Place, Selection
+from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.tabs.report import ReportTab
 from napari_ssrvae.viewer.views.report import CONFUSION, DISAGREEMENTS, QUALITY, SIZES, TRAINING
 
@@ -226,14 +229,32 @@ def click_row(table: Any, line: int, modifier: Any = Qt.KeyboardModifier.NoModif
 
 
 @pytest.fixture
-def disagreeing(hands: Any, spheres: np.ndarray) -> Any:
-    """The report in its dock after a short test, with labels of which most are wrong."""
-    by_area, workbench = found(hands, spheres), hands.workbench
-    wrong = {p: 1 + i % 2 for i, p in enumerate(by_area[:16])}
-    hands.session.label(hands.session.active_key, wrong)
-    workbench.settings.max_seconds = 0.2
+def disagreeing(hands: Any, spheres: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The report in its dock, after a test whose models would call half of the labels slips."""
+    found(hands, spheres)
+    workbench, session = hands.workbench, hands.session
+    key, particles = session.active_key, session.active.particle_ids
+    rows = np.arange(12)
+    sure = np.linspace(0.6, 0.9, len(rows))[:, None]
+    report = QualityReport(
+        classes=np.array([1, 2]),
+        counts=np.array([6, 6]),
+        rows=rows,
+        labels=1 + rows % 2,
+        probabilities=np.where(rows[:, None] // 6 == [0, 1], sure, 1 - sure),
+        folds=3,
+    )
+    hand = dict(zip(particles[rows].tolist(), report.labels.tolist(), strict=True))
+    session.label(key, hand)
+    result = LabelTest(report, np.full(len(particles), key), particles, {key: hand})
+
+    def known_already(*_: Any) -> Any:
+        yield None
+        return result
+
+    monkeypatch.setattr(steps, "hold_labels_back", known_already)  # training takes seconds
     workbench.testing.start()
-    hands.wait(lambda: workbench.testing.result is not None)
+    hands.wait(lambda: workbench.testing.result is result)
     hands.dock.show_views("Report")
     hands.dock.views.tab(ReportTab).view.turn_to(DISAGREEMENTS)
     hands.wait(lambda: not workbench.jobs.running("pictures"))
@@ -269,9 +290,8 @@ def test_a_correction_takes_only_its_own_particles_off_the_list(disagreeing: Any
     key, tab = session.active_key, hands.dock.views.tab(ReportTab)
     page = tab.view.disagreements
     listed = page.idents()
-    unlabelled = next(
-        p for p in session.active.particle_ids.tolist() if Place(key, p) not in listed
-    )
+    unlabelled = int(session.active.particle_ids[-1])
+    assert len(listed) == 6
     hands.workbench.correcting.delete(Selection.one(key, unlabelled))
     hands.settle()
     assert page.idents() == listed
