@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
+
+from napari_ssrvae.errors import InputError
+from napari_ssrvae.library import workflow
 
 
 def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
@@ -50,3 +54,37 @@ def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
     assert catalogue.patches([3, 34]).any(axis=(1, 2)).all()
     np.testing.assert_array_equal(catalogue.patches(rows), before[rows])
     assert np.isfinite(catalogue.current().sizes["diameter (nm)"]).all()
+
+
+def test_what_cannot_be_cut_out_is_tried_once_and_keeps_nothing_else_back(
+    hands: Any, spheres: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, catalogue, jobs = hands.session, hands.workbench.catalogue, hands.workbench.jobs
+    keys = []
+    for name in ("broken", "sound"):
+        hands.viewer.add_image(spheres, name=name)
+        hands.wait(lambda: len(session.micrographs) > len(keys))
+        keys.append(session.active_key)
+        hands.find()
+    tried = []
+    extract = workflow.extract_alike
+
+    def extract_or_fail(micrograph: Any, *args: Any, **kwargs: Any) -> Any:
+        tried.append(micrograph.name)
+        if micrograph.name == "broken":
+            raise InputError("It cannot be cut out.")
+        return extract(micrograph, *args, **kwargs)
+
+    monkeypatch.setattr(workflow, "extract_alike", extract_or_fail)
+    catalogue.want_pictures()
+    hands.wait(lambda: not jobs.running("pictures"))
+    assert tried == ["broken", "sound"]
+    assert hands.dock.banner.text() == "It cannot be cut out."
+    catalogue.want_pictures()
+    assert not jobs.running("pictures")
+    # Other particles: another try.
+    monkeypatch.setattr(workflow, "extract_alike", extract)
+    session.set_particles(keys[0], session.micrographs[keys[0]].labels.copy())
+    catalogue.want_pictures()
+    hands.wait(lambda: not jobs.running("pictures"))
+    assert catalogue.patches(np.arange(len(catalogue.current()))).any(axis=(1, 2)).all()

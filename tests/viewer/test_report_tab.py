@@ -12,7 +12,10 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
+from napari_ssrvae.learning.quality import QualityReport
+from napari_ssrvae.library.label_test import LabelTest
 from napari_ssrvae.library.selection import Place, Selection
+from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.tabs.report import ReportTab
 from napari_ssrvae.viewer.views.report import CONFUSION, DISAGREEMENTS, QUALITY, SIZES, TRAINING
 
@@ -216,4 +219,102 @@ def test_a_test_whose_particles_go_is_dropped(
     hands.settle()
     assert "test on held-back labels was stopped" in hands.dock.banner.text()
     assert testing.result is None
+    assert not testing._running_on  # images
     assert tab.view.bar.test.isEnabled()
+
+
+def click_row(table: Any, line: int, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    place = table.visualItemRect(table.item(line, 1)).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, modifier, pos=place)
+
+
+@pytest.fixture
+def disagreeing(hands: Any, spheres: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The report in its dock, after a test whose models would call half of the labels slips."""
+    found(hands, spheres)
+    workbench, session = hands.workbench, hands.session
+    key, particles = session.active_key, session.active.particle_ids
+    rows = np.arange(12)
+    sure = np.linspace(0.6, 0.9, len(rows))[:, None]
+    report = QualityReport(
+        classes=np.array([1, 2]),
+        counts=np.array([6, 6]),
+        rows=rows,
+        labels=1 + rows % 2,
+        probabilities=np.where(rows[:, None] // 6 == [0, 1], sure, 1 - sure),
+        folds=3,
+    )
+    hand = dict(zip(particles[rows].tolist(), report.labels.tolist(), strict=True))
+    session.label(key, hand)
+    result = LabelTest(report, np.full(len(particles), key), particles, {key: hand})
+
+    def known_already(*_: Any) -> Any:
+        yield None
+        return result
+
+    monkeypatch.setattr(steps, "hold_labels_back", known_already)  # training takes seconds
+    workbench.testing.start()
+    hands.wait(lambda: workbench.testing.result is result)
+    hands.dock.show_views("Report")
+    hands.dock.views.tab(ReportTab).view.turn_to(DISAGREEMENTS)
+    hands.wait(lambda: not workbench.jobs.running("pictures"))
+    return hands
+
+
+def test_a_click_draws_nothing_anew_and_a_label_draws_once(
+    disagreeing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, session = disagreeing, disagreeing.session
+    views = hands.dock.views
+    tab = views.tab(ReportTab)
+    table = tab.view.disagreements.table
+    drawn, refresh = [], tab.refresh
+    monkeypatch.setattr(tab, "refresh", lambda: (drawn.append(1), refresh()))
+    click_row(table, 0)
+    click_row(table, 2, Qt.KeyboardModifier.ControlModifier)
+    hands.wait(lambda: not views.inspector.waiting())
+    assert drawn == []
+    # Several rows stay chosen while the inspector looks at one of them, and after a label.
+    listed = tab.view.disagreements.idents()
+    session.label(session.active_key, {listed[1].particle: 0})
+    hands.settle()
+    assert drawn == [1]
+    QTest.mouseClick(tab.view.disagreements.take, Qt.MouseButton.LeftButton)
+    hands.settle()
+    assert session.history.undo_name == "take the model's class for 2 particles"
+    assert drawn == [1, 1]
+
+
+def test_a_correction_takes_only_its_own_particles_off_the_list(disagreeing: Any) -> None:
+    hands, session, testing = disagreeing, disagreeing.session, disagreeing.workbench.testing
+    key, tab = session.active_key, hands.dock.views.tab(ReportTab)
+    page = tab.view.disagreements
+    listed = page.idents()
+    unlabelled = int(session.active.particle_ids[-1])
+    assert len(listed) == 6
+    hands.workbench.correcting.delete(Selection.one(key, unlabelled))
+    hands.settle()
+    assert page.idents() == listed
+    assert "test again" in testing.outdated()
+    hands.workbench.correcting.delete(Selection.one(*listed[0]))
+    hands.settle()
+    assert page.idents() == listed[1:]
+    session.history.undo()
+    hands.settle()
+    assert page.idents() == listed
+    session.history.undo()
+    assert not testing.outdated()
+    # Found again: nothing is known of any of them, and a click on a cell selects none.
+    session.set_particles(key, session.active.labels.copy())
+    session.select(Selection.one(key, unlabelled))
+    hands.settle()
+    assert page.idents() == []
+    assert page.caption.text() == page.NONE_LEFT_TEXT
+    tab.view.turn_to(CONFUSION)
+    matrix = testing.result.report.confusion
+    cell = np.unravel_index(np.argmax(matrix), matrix.shape)
+    cells = tab.view.confusion.table
+    place = cells.visualItemRect(cells.item(*map(int, cell))).center()
+    QTest.mouseClick(cells.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert session.selection == Selection.one(key, unlabelled)
+    assert "since the test" in hands.dock.banner.text()

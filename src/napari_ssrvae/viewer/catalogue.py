@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.viewer import steps
 
 if TYPE_CHECKING:
-    from napari_ssrvae.library.micrograph_state import MicrographState
+    from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState
     from napari_ssrvae.viewer.workbench import Workbench
 
 KIND = "pictures"
@@ -38,6 +39,7 @@ class ParticleCatalogue(QObject):
         super().__init__(workbench)
         self.workbench, self.session = workbench, workbench.session
         self._pictures: dict[int, steps.CutOut] = {}
+        self._failed: dict[int, LabelImage] = {}  # what could not be cut out
         self._current: Catalogue | None = None
         # Many signals follow one action (labels, predictions, classes): one is passed on.
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -103,7 +105,7 @@ class ParticleCatalogue(QObject):
         missing = [
             (steps.FrozenMicrograph.of(key, state), self._pictures.get(key))
             for key, state in self.session.micrographs.items()
-            if not self._has_all(key, state)
+            if not self._has_all(key, state) and self._failed.get(key) is not state.labels
         ]
         if missing and not self.workbench.jobs.running(KIND):
             self.workbench.jobs.start(
@@ -114,7 +116,17 @@ class ParticleCatalogue(QObject):
                 title="Cutting out particles",
                 on_yield=self._on_pictures,
                 on_done=lambda _: self.want_pictures(),
+                on_error=lambda _: self._on_failed([m for m, _ in missing]),
             )
+
+    def _on_failed(self, asked: Sequence[steps.FrozenMicrograph]) -> None:
+        """Go on with the others: what failed once fails until its particles are others."""
+        for m in asked:  # one after the other: the first without pictures is the one
+            state = self.session.micrographs.get(m.key)
+            if state is None or state.labels is not m.labels or not self._has_all(m.key, state):
+                self._failed[m.key] = m.labels
+                break
+        self.want_pictures()
 
     def _has_all(self, key: int, state: MicrographState) -> bool:
         pictures = self._pictures.get(key)

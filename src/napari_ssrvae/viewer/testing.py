@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_ssrvae.library.changes import Changes, ids_in
 from napari_ssrvae.library.label_test import missing_for_test
 from napari_ssrvae.library.selection import Place
 from napari_ssrvae.viewer import steps
@@ -25,8 +27,8 @@ KIND = "test"
 class Testing(QObject):
     """Owns the last test. It is derived from labels and model, and so no step of the history.
 
-    A result stays after labels or model have changed, and `outdated` then says so. It is dropped
-    where the particles themselves have changed before it was there.
+    A result stays after labels, model or some particles have changed, and `outdated` then says so.
+    A test is stopped where the particles themselves change while it runs.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Testing(QObject):
     progress : QualityProgress or None
         Of the test that runs.
     changed : Signal()
-        A test began or ended, or what is outdated may have changed.
+        A test or a training began or ended, or what is outdated may have changed.
     progressed : Signal()
         `progress` is of another epoch.
     """
@@ -54,9 +56,12 @@ class Testing(QObject):
         self.result: LabelTest | None = None
         self.progress: QualityProgress | None = None
         self._particles: dict[int, LabelImage] = {}  # the label images of the result
+        self._gone: dict[int, frozenset[int] | None] = {}  # its ids that mean others; None: all
         self._workflow: Workflow | None = None
         self._running_on: list[steps.FrozenMicrograph] = []
+        self._at_work = (False, False)
         self._signals = (
+            (self.session.particles_edited, self._on_edited),
             (self.session.particles_changed, self._check),
             (self.session.micrographs_changed, self._check),
             (self.session.hand_labels_changed, self._on_change),
@@ -65,7 +70,7 @@ class Testing(QObject):
         )
         for signal, slot in self._signals:
             signal.connect(slot)
-        workbench.jobs.changed.connect(self._on_change)
+        workbench.jobs.changed.connect(self._on_jobs)
 
     # -- what there is -----------------------------------------------------------------------
     @property
@@ -84,7 +89,8 @@ class Testing(QObject):
         """Return in a sentence what has changed since the last test, empty where nothing has."""
         if self.result is None:
             return ""
-        if any(not self._is_there(key) for key in self._particles):
+        there = self.session.micrographs
+        if any(key not in there or gone != frozenset() for key, gone in self._gone.items()):
             return (
                 f"Measured with {self.result.n_labels} labels, and particles have changed since: "
                 "test again."
@@ -98,7 +104,7 @@ class Testing(QObject):
 
     def places(self, places: Iterable[Place]) -> list[Place]:
         """Return those that are still the particles that were tested."""
-        return [place for place in places if self._is_there(place.key)]
+        return [place for place in places if self._is_there(place)]
 
     def open_disagreements(self) -> list[Disagreement]:
         """Return where label and model differ and the label is still the one that was tested."""
@@ -107,7 +113,7 @@ class Testing(QObject):
         return [
             found
             for found in self.result.disagreements()
-            if self._is_there(found.place.key)
+            if self._is_there(found.place)
             and self.session.micrographs[found.place.key].hand_labels.get(found.place.particle)
             == found.label
         ]
@@ -122,7 +128,7 @@ class Testing(QObject):
         active, workflow = self.session.active_key, self.session.workflow
         # As in a training: without a model, the active micrograph sets the scale.
         keys = sorted(self.session.micrographs, key=lambda k: k != active)
-        self._running_on = [
+        micrographs = [
             steps.FrozenMicrograph.of(key, self.session.micrographs[key])
             for key in keys
             if self.session.micrographs[key].particle_ids.size
@@ -131,14 +137,15 @@ class Testing(QObject):
         self.workbench.jobs.start(
             KIND,
             steps.hold_labels_back,
-            self._running_on,
+            micrographs,
             self.workbench.settings.patch_size,
             self.workbench.settings.max_seconds,
             workflow,
             title="Testing on held-back labels",
             on_yield=self._on_progress,
-            on_done=partial(self._on_done, self._running_on, workflow),
+            on_done=partial(self._on_done, micrographs, workflow),
         )
+        self._running_on = micrographs  # now: the end of an earlier test has emptied it
 
     def stop(self) -> None:
         """End the test without a result; the last one stays."""
@@ -149,7 +156,7 @@ class Testing(QObject):
         known = {c.id for c in self.session.classes}
         changes: dict[int, dict[int, int]] = {}
         for one in found:
-            if one.predicted in known and self._is_there(one.place.key):
+            if one.predicted in known and self._is_there(one.place):
                 changes.setdefault(one.place.key, {})[one.place.particle] = one.predicted
         count = sum(len(of_one) for of_one in changes.values())
         if not count:
@@ -175,6 +182,29 @@ class Testing(QObject):
     ) -> None:
         self.result, self._workflow = result, workflow
         self._particles = {m.key: m.labels for m in micrographs}
+        self._gone = {m.key: frozenset() for m in micrographs}
+
+    def _on_edited(self, key: int, changes: Changes) -> None:
+        """Find which of the tested particles are no longer what they were."""
+        tested, now = self._particles.get(key), self.session.micrographs[key].labels
+        if tested is None:
+            return
+        if now is tested:
+            self._gone[key] = frozenset()
+        elif now is None or changes.whole or self._gone[key] is None:
+            self._gone[key] = None
+        else:  # pixels, not the changes: undo brings particles back, in another array
+            differ = tested != now
+            self._gone[key] = ids_in(np.union1d(tested[differ], now[differ]))
+
+    def _on_jobs(self) -> None:
+        """Say so if the test or a training began or ended; other jobs come with every click."""
+        at_work = (self.running, self.workbench.jobs.running("train"))
+        if at_work != self._at_work:
+            self._at_work = at_work
+            if not self.running:
+                self._running_on = []  # images, which nobody needs any more
+            self.changed.emit()
 
     def _check(self, *_: object) -> None:
         """Give a test up whose particles are no longer there."""
@@ -193,16 +223,20 @@ class Testing(QObject):
     def _labels_now(self) -> dict[int, LabelImage | None]:
         return {key: state.labels for key, state in self.session.micrographs.items()}
 
-    def _is_there(self, key: int) -> bool:
-        """Say whether the particles of a micrograph are those that were tested."""
-        state = self.session.micrographs.get(key)
-        return state is not None and state.labels is self._particles.get(key)
+    def _is_there(self, place: Place) -> bool:
+        """Say whether a particle is still the one that was tested."""
+        gone = self._gone.get(place.key)
+        return (
+            place.key in self.session.micrographs
+            and gone is not None
+            and (place.particle not in gone)
+        )
 
     def shutdown(self) -> None:
         """Disconnect from the session and the jobs."""
         for signal, slot in self._signals:
             signal.disconnect(slot)
-        self.workbench.jobs.changed.disconnect(self._on_change)
+        self.workbench.jobs.changed.disconnect(self._on_jobs)
 
 
 def _same(

@@ -263,6 +263,33 @@ def test_the_button_takes_all_rows_that_are_chosen(page):
     assert taken == [([(1, 5), (1, 9)],)]
 
 
+def test_all_rows_that_are_chosen_stay_chosen_when_the_list_is_drawn_anew(page):
+    click_cell(page.table, 0, 1)
+    click_cell(page.table, 3, 1, Qt.KeyboardModifier.ControlModifier)
+    click_cell(page.table, 2, 1, Qt.KeyboardModifier.ControlModifier)
+    chosen, taken = heard(page.chosen), heard(page.taken)
+    page.set_rows([row(n) for n in (8, 9, 5, 2)], pictures(4))
+    assert chosen == []
+    assert page.table.currentRow() == 1
+    QTest.mouseClick(page.take, Qt.MouseButton.LeftButton)
+    assert taken == [([(1, 9), (1, 5)],)]
+
+
+def test_a_list_that_is_drawn_anew_stays_where_it_was_scrolled_to(page):
+    rows = [row(n) for n in range(60)]
+    page.set_rows(rows, pictures(60))
+    click_cell(page.table, 0, 1)
+    page.table.verticalScrollBar().setValue(700)
+    page.set_rows(rows[:50], pictures(50))
+    assert page.table.verticalScrollBar().value() == 700
+    assert page.table.currentRow() == 0
+
+
+def test_an_empty_list_says_what_its_owner_knows(page):
+    page.set_rows([], pictures(0), empty_text=page.NONE_LEFT_TEXT)
+    assert page.caption.text() == page.NONE_LEFT_TEXT
+
+
 def test_rows_that_go_by_themselves_move_no_camera(page):
     click_cell(page.table, 1, 1)
     chosen = heard(page.chosen)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_ssrvae.library.selection import Place, Selection
@@ -63,6 +64,9 @@ class ReportTab(Tab):
         self.testing = self.workbench.testing
         self.view = ReportView()
         self.body.addWidget(self.view)
+        # Labels, test and catalogue change in one action; the page is drawn once after them.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._catch_up)
         self._measure = "diameter"
         self._statistics: pd.DataFrame | None = None
         self._histogram: Histogram | None = None
@@ -83,6 +87,11 @@ class ReportTab(Tab):
         self.workbench.epoch.connect(self._on_epoch)
 
     # -- drawing ---------------------------------------------------------------------------
+    def show_later(self) -> None:
+        """Refresh once after all that comes with an action, or once the tab is seen."""
+        self._outdated = True
+        self._soon.start()
+
     def refresh(self) -> None:
         """Draw the page that is seen."""
         self._show_test()
@@ -100,8 +109,8 @@ class ReportTab(Tab):
             elif page == CALIBRATION:
                 self._show_calibration(report)
             elif page == DISAGREEMENTS:
-                self._show_disagreements(self.catalogue.current())
-        self.view.set_savable(bool(self.sheets(page)))
+                self._show_disagreements(self.catalogue.current(), report)
+        self.view.set_savable(self.can_save(page))
 
     def show_selection(self) -> None:
         """Mark the row of the particle in focus."""
@@ -180,13 +189,15 @@ class ReportTab(Tab):
             words=report.calibration.in_words(),
         )
 
-    def _show_disagreements(self, catalogue: Catalogue) -> None:
-        found = self.testing.open_disagreements()
+    def _show_disagreements(self, catalogue: Catalogue, report: QualityReport) -> None:
+        found, page = self.testing.open_disagreements(), self.view.disagreements
+        some = len(report.disagreements) > 0
         self.catalogue.want_pictures()
         at = [catalogue.row(one.place) for one in found]
-        self.view.disagreements.set_rows(
+        page.set_rows(
             [self._disagreement(one) for one in found],
             self.catalogue.patches([row for row in at if row is not None]),
+            empty_text=page.NONE_LEFT_TEXT if some else page.NONE_TEXT,
         )
 
     def _disagreement(self, one: Disagreement) -> DisagreementRow:
@@ -261,14 +272,20 @@ class ReportTab(Tab):
             return
         classes = result.report.classes
         found = result.cell(int(classes[label]), int(classes[predicted]))
-        self.session.select(Selection.of(self.testing.places(found)))
+        if selection := Selection.of(self.testing.places(found)):
+            self.session.select(selection)
+        elif found:
+            self.workbench.message.emit(
+                "The particles of this cell have changed since the test: test again.", True
+            )
 
     def _on_disagreement(self, place: Place) -> None:
         self.workbench.select(place.key, place.particle, center=True)
 
     def _on_taken(self, places: list[Place]) -> None:
         chosen = [one for one in self.testing.open_disagreements() if one.place in places]
-        self.testing.take_model_class(chosen)
+        if chosen:  # none: Enter came twice before the list was drawn anew
+            self.testing.take_model_class(chosen)
 
     def _names(self) -> dict[int, str]:
         return {c.id: c.name for c in self.session.classes}
@@ -283,6 +300,14 @@ class ReportTab(Tab):
         self._on_page()
 
     # -- saving ----------------------------------------------------------------------------
+    def can_save(self, page: str) -> bool:
+        """Say whether a page shows something; no table is made for that."""
+        if page == SIZES:
+            return self._statistics is not None
+        if page == TRAINING:
+            return self.session.workflow is not None
+        return self.testing.result is not None
+
     def sheets(self, page: str) -> list[Sheet]:
         """Return what a page can be saved as: first all of it, then tables besides."""
         from napari_ssrvae.report import sheets
@@ -357,6 +382,7 @@ class ReportTab(Tab):
     def shutdown(self) -> None:
         """Disconnect from the test and the training too."""
         super().shutdown()
+        self._soon.stop()
         self.testing.changed.disconnect(self.show_later)
         self.testing.progressed.disconnect(self._show_progress)
         self.workbench.training_started.disconnect(self.view.training.clear)

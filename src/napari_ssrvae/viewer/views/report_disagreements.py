@@ -70,6 +70,10 @@ class DisagreementsPage(ThemedWidget):
     taken = Signal(object)
 
     NONE_TEXT = "Label and model agree on every particle that was tested."
+    NONE_LEFT_TEXT = (
+        "None is left of those that the test found: their labels, or the particles themselves, "
+        "have changed. Test again."
+    )
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +105,13 @@ class DisagreementsPage(ThemedWidget):
         self._follow_theme()
         self.set_rows([], np.empty((0, 1, 1), np.uint8))
 
-    def set_rows(self, rows: Sequence[DisagreementRow], pictures: NDArray[np.uint8]) -> None:
+    def set_rows(
+        self,
+        rows: Sequence[DisagreementRow],
+        pictures: NDArray[np.uint8],
+        *,
+        empty_text: str = NONE_TEXT,
+    ) -> None:
         """List these particles; what was chosen stays chosen where it is still there.
 
         After the model's class was taken, the row that follows is chosen: one Enter after the
@@ -113,9 +123,12 @@ class DisagreementsPage(ThemedWidget):
             The model's surest first.
         pictures : (n, s, s) uint8
             Of the particles.
+        empty_text : str
+            What is said where there are none.
         """
-        before = self._current()
-        place = self.table.currentRow()
+        current, place = self._current(), self.table.currentRow()
+        chosen = {self._rows[number].ident for number in self._chosen_numbers()}
+        scrolled = self.table.verticalScrollBar().value()
         self._rows = list(rows)
         table = self.table
         table.blockSignals(True)
@@ -128,23 +141,33 @@ class DisagreementsPage(ThemedWidget):
             table.put(number, 3, row.sure, number=True)
             table.put(number, MICROGRAPH, row.micrograph)
         table.setColumnHidden(MICROGRAPH, len({row.micrograph for row in rows}) < 2)
-        table.clearSelection()
-        table.setCurrentItem(None)
+        self._choose_again(chosen, current)
+        table.verticalScrollBar().setValue(scrolled)
         table.blockSignals(False)
         self.caption.say(
             "Label or model is wrong: click a row to see the particle. The model's surest are on "
             "top."
             if rows
-            else self.NONE_TEXT
+            else empty_text
         )
-        gone = before is not None and before not in [row.ident for row in rows]
+        gone = current is not None and self._current() is None
         if gone and self._goes_on and rows:
             table.selectRow(min(place, len(rows) - 1))
             self._on_chosen(table.currentRow())
-        else:
-            self.mark(before)
         self._goes_on = False
         self._on_selection()
+
+    def _choose_again(self, chosen: set[Hashable], current: Hashable | None) -> None:
+        """Choose those rows of the new list that were chosen before, and go to the current one."""
+        model: QItemSelectionModel = self.table.selectionModel()
+        model.clear()
+        flags = QItemSelectionModel.SelectionFlag
+        for number, row in enumerate(self._rows):
+            index = self.table.model().index(number, 0)
+            if row.ident in chosen:
+                model.select(index, flags.Select | flags.Rows)
+            if row.ident == current:
+                model.setCurrentIndex(index, flags.NoUpdate)
 
     def set_pictures(self, pictures: NDArray[np.uint8]) -> None:
         """Put pictures, (n, s, s) uint8, in place that were made later than the rows."""
