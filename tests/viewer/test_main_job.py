@@ -15,6 +15,8 @@ from napari_ssrvae.imaging import measure_shapes
 from napari_ssrvae.library import ParticleLibrary
 from napari_ssrvae.library.selection import Place
 from napari_ssrvae.library.session import shown_classes
+from napari_ssrvae.viewer.tabs.latent import LatentTab
+from napari_ssrvae.viewer.tabs.manifold import ClassImagesTab
 
 CLASS_NAMES = ("1", "2", "3", "4", "many")
 
@@ -95,12 +97,11 @@ def test_from_a_micrograph_to_a_library_and_back(
     views = hands.dock.views
     assert views is not None
     assert views.isVisible()
-    assert views.images.names()
+    assert views.tab(ClassImagesTab).overview.names()
     target = clumps[2][0]
-    point = views.point_of(Place(hands.session.active_key, target))
-    QTest.mouseClick(
-        views.plot.viewport(), Qt.MouseButton.LeftButton, pos=views.plot.point_position(point)
-    )
+    latent = views.tab(LatentTab)
+    plot, point = latent.plot, latent.point_of(Place(hands.session.active_key, target))
+    QTest.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=plot.point_position(point))
     hands.settle()
     chosen = hands.session.selection
     assert chosen is not None
@@ -116,7 +117,7 @@ def test_from_a_micrograph_to_a_library_and_back(
     hands.viewer.reset_view()
     hands.settle()
     hands.click_particle(other)
-    assert views.plot.selected() == views.point_of(Place(hands.session.active_key, other))
+    assert plot.selected() == latent.point_of(Place(hands.session.active_key, other))
 
     # A second micrograph, opened after the model is armed, is classified by itself.
     first = hands.session.active_key

@@ -22,6 +22,8 @@ def test_n_leads_from_one_particle_to_the_next_and_a_accepts(trained: Any) -> No
     assert session.selection.focus == first.place
     assert trained.viewer.scene.camera.zoom > before
     assert f"Particle {first.place.particle}: the model" in panel.why.text()
+    marks = trained.workbench.mirror.outlines.marks
+    assert marks.word().startswith("the model")
     trained.key(Key.Key_A)
     assert session.active.hand_labels[first.place.particle] == first.class_id
     assert "accept" in session.history.undo_name
@@ -39,6 +41,7 @@ def test_n_leads_from_one_particle_to_the_next_and_a_accepts(trained: Any) -> No
     assert session.active.hand_labels[second.place.particle] == 2
     assert trained.workbench.suggesting.current is None
     assert not panel.accept.isEnabled()
+    assert not marks.word().startswith("the model")
     trained.click(panel.go_on)
     assert trained.workbench.suggesting.current.place not in {first.place, second.place}
     for _ in range(2):

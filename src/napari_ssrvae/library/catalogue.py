@@ -137,7 +137,8 @@ def catalogue_of(session: Session, measures: Mapping[int, pd.DataFrame]) -> Cata
     session : Session
         Its micrographs, labels and predictions.
     measures : mapping of int to DataFrame
-        Micrograph key → what `measure_shapes` says of its particles; those without a row get NaN.
+        Micrograph key → what `measure_shapes` says of its particles, by ascending id; those without
+        a row get NaN.
     """
     states = {key: s for key, s in session.micrographs.items() if s.particle_ids.size}
     dims = [s.predictions.z.shape[1] for s in states.values() if s.predictions is not None]
@@ -186,17 +187,23 @@ def _predicted(state: MicrographState, dims: int) -> tuple[Ids, Values]:
     return classes, rest
 
 
-def _measured(state: MicrographState, table: pd.DataFrame | None) -> pd.DataFrame:
+def _measured(state: MicrographState, table: pd.DataFrame | None) -> dict[str, Values]:
     """Return the measures (px) in the order of the particles, NaN where there are none."""
     names = [SIZE[0], *(name for name, _, _ in MEASURES)]
-    if table is None:
-        return pd.DataFrame(np.nan, index=state.particle_ids, columns=names)
-    return table.set_index("label")[names].reindex(state.particle_ids)
+    measures = {name: np.full(state.particle_ids.size, np.nan) for name in names}
+    if table is not None and len(table):
+        # By hand, since pandas takes a millisecond a micrograph, and a film has a thousand.
+        known = table["label"].to_numpy()
+        at = np.searchsorted(known, state.particle_ids).clip(0, len(known) - 1)
+        there = known[at] == state.particle_ids
+        for name, values in measures.items():
+            values[there] = table[name].to_numpy()[at[there]]
+    return measures
 
 
 def _in_units(
     wanted: tuple[tuple[str, str, str], ...],
-    measured: list[pd.DataFrame],
+    measured: list[dict[str, Values]],
     states: list[MicrographState],
     in_nm: bool,
 ) -> dict[str, Values]:
@@ -205,9 +212,8 @@ def _in_units(
         power = {"length": 1, "area": 2}.get(what, 0)
         unit = {1: " (nm)", 2: " (nm²)"} if in_nm else {1: " (px)", 2: " (px²)"}
         parts = [
-            table[name].to_numpy(np.float64)
-            * ((state.micrograph.pixel_size or 1.0) ** power if in_nm else 1.0)
-            for table, state in zip(measured, states, strict=True)
+            measures[name] * ((state.micrograph.pixel_size or 1.0) ** power if in_nm else 1.0)
+            for measures, state in zip(measured, states, strict=True)
         ]
         columns[called + unit.get(power, "")] = _stacked(parts)
     return columns

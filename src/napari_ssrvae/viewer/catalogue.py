@@ -142,9 +142,13 @@ class ParticleCatalogue(QObject):
         self.pictures_changed.emit()
 
     def _drop_old_pictures(self) -> None:
+        """Drop pictures of other particles, of another pixel size or at another scale."""
+        workflow = self.session.workflow
         for key, pictures in list(self._pictures.items()):
-            state = self.session.micrographs.get(key)
-            if state is None or state.labels is not pictures.micrograph.labels:
+            state, made_of = self.session.micrographs.get(key), pictures.micrograph
+            same = state is not None and state.micrograph is made_of.micrograph
+            alike = workflow is None or pictures.alike == (workflow.patches, workflow.pixel_size)
+            if not (same and alike) or state is None or state.labels is not made_of.labels:
                 del self._pictures[key]
 
     def shutdown(self) -> None:

@@ -190,7 +190,7 @@ class ParticleClassifier(QWidget):
             self._views_dock = self.viewer.window.add_dock_widget(
                 self.views, name="Particle views", area="bottom"
             )
-            self.views.destroyed.connect(self._forget_views)
+            self.views.closed.connect(self._forget_views)
         elif self._views_dock is not None:
             self._views_dock.show()
         if title:
@@ -204,8 +204,10 @@ class ParticleClassifier(QWidget):
         if isinstance(window, QMainWindow):
             window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
-    def _forget_views(self, *_: object) -> None:
-        self.views = self._views_dock = None
+    def _forget_views(self) -> None:
+        views, self.views, self._views_dock = self.views, None, None
+        if views is not None:
+            views.deleteLater()
 
     # -- end of life -----------------------------------------------------------------------
     def event(self, event: QEvent) -> bool:
@@ -229,10 +231,7 @@ class ParticleClassifier(QWidget):
             signal.disconnect(self._later)
         self.viewer.layers.selection.events.active.disconnect(self._later)
         if self.views is not None:
-            self.views.shutdown()
-            views, self.views, self._views_dock = self.views, None, None
-            self.viewer.window.remove_dock_widget(views)
-            views.deleteLater()
+            self.viewer.window.remove_dock_widget(self.views)  # which shuts them down
         if self.legend is not None:
             self.legend.shutdown()
             self.legend = None

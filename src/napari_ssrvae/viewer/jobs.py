@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -62,6 +63,17 @@ def readable(error: BaseException) -> str:
         f"This step failed unexpectedly ({type(error).__name__}: {text}). Nothing was lost; "
         "try again, and report it with this sentence if it comes back."
     )
+
+
+def weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls a method as long as its object lives, and keeps it not alive."""
+    known = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        if (living := known()) is not None:
+            living(*args)
+
+    return call
 
 
 class _ClosingWorker(GeneratorWorker):
@@ -151,10 +163,9 @@ class Jobs(QObject):
         self._current[kind] = job
         self._all.add(job)
         # napari keeps finished workers in its list of tasks, and they what they are connected with.
-        me = weakref.ref(self)
-        worker.yielded.connect(lambda value: (jobs := me()) and jobs._on_yield(job, value))
-        worker.returned.connect(lambda value: (jobs := me()) and jobs._on_returned(job, value))
-        worker.finished.connect(lambda: (jobs := me()) and jobs._on_finished(job))
+        worker.yielded.connect(partial(weakly(self._on_yield), job))
+        worker.returned.connect(partial(weakly(self._on_returned), job))
+        worker.finished.connect(partial(weakly(self._on_finished), job))
         worker.start()
         self.changed.emit()
         return job

@@ -23,6 +23,7 @@ from napari_ssrvae.viewer.views.marks import CanvasMarks, Ring
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_ssrvae.library.selection import Place
     from napari_ssrvae.library.session import Session
     from napari_ssrvae.viewer.layers import LayerMirror
 
@@ -50,6 +51,7 @@ class Outlines(QObject):
         self.marks: CanvasMarks | None = None
         self.many: Labels | None = None
         self._hovered, self._word = 0, ""
+        self._said: tuple[Place | None, str] = (None, "")
         self._lasso: NDArray[np.float64] | None = None
         self._camera_events = (
             viewer.scene.camera.events.center,
@@ -79,6 +81,12 @@ class Outlines(QObject):
         """Outline the particle under the mouse (0: none), with a word beside it."""
         if (particle, word) != (self._hovered, self._word):
             self._hovered, self._word = particle, word
+            self._draw_few()
+
+    def say(self, place: Place | None, word: str) -> None:
+        """Put a word beside a particle while no other one is hovered; None takes it away."""
+        if (place, word) != self._said:
+            self._said = (place, word)
             self._draw_few()
 
     def lasso(self, path: NDArray[np.float64] | None, *, closed: bool = True) -> None:
@@ -118,12 +126,16 @@ class Outlines(QObject):
         index = self.mirror.index(self.session.active_key)
         rings = self._rings()
         self.marks.set_rings([Ring(self._in_world(path), color) for path, color in rings])
-        box = None if index is None else index.box(self._hovered)
-        if box is None or not self._word:
+        place, said = self._said
+        particle, word = self._hovered, self._word
+        if not particle and place is not None and place.key == self.session.active_key:
+            particle, word = place.particle, said
+        box = None if index is None else index.box(particle)
+        if box is None or not word:
             self.marks.set_word("")
         else:
             corner = self._in_world(np.array([[box[0].stop, box[1].stop]], dtype=float))
-            self.marks.set_word(self._word, *corner[0].tolist())
+            self.marks.set_word(word, *corner[0].tolist())
 
     def _in_world(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where pixels (m, 2) of the active micrograph lie in the world (down, right)."""

@@ -23,6 +23,9 @@ def plugin_settings() -> Any:
         return get_plugin_settings(PLUGIN)
     except KeyError:
         return None  # a widget made in code
+    except Exception:  # of a damaged file napari raises what it meets: the dock opens without it
+        logging.getLogger(__name__).warning("The settings could not be read.", exc_info=True)
+        return None
 
 
 def read_settings() -> Settings:

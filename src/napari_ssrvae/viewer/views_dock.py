@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_ssrvae.viewer.picking import SHORTCUTS
+from napari_ssrvae.viewer.key_binding import bind_keys
 from napari_ssrvae.viewer.tabs.base import Tab
 from napari_ssrvae.viewer.tabs.gallery import GalleryTab
 from napari_ssrvae.viewer.tabs.inspector import InspectorTab
@@ -29,11 +27,17 @@ T = TypeVar("T", bound=Tab)
 
 
 class ParticleViews(QWidget):
-    """All views of the particles, with one selection for all of them."""
+    """All views of the particles, with one selection for all of them.
+
+    Life cycle: as that of the dock that opens it, or of its own dock if that is closed before.
+    """
+
+    closed = Signal()
 
     def __init__(self, workbench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workbench = workbench
+        self._over = self._had_parent = False
         self.book = QTabWidget()
         self.book.setDocumentMode(True)
         for kind in TABS:
@@ -50,15 +54,7 @@ class ParticleViews(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.split)
         self.setMinimumHeight(180)
-        self._bind_keys()
-
-    def _bind_keys(self) -> None:
-        """Let the canvas's keys work here too, on the selection."""
-        for shortcut in SHORTCUTS:
-            keys = QKeySequence(shortcut.keys.replace("Control", "Ctrl").replace("-", "+"))
-            binding = QShortcut(keys, self)
-            binding.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            binding.activated.connect(partial(self.workbench.picker.press_elsewhere, shortcut))
+        bind_keys(self, workbench.picker.press_elsewhere, children=True)
 
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""
@@ -71,7 +67,20 @@ class ParticleViews(QWidget):
     def _tabs(self) -> list[Tab]:
         return [self.inspector, *(self.book.widget(i) for i in range(self.book.count()))]
 
+    def event(self, event: QEvent) -> bool:
+        """Shut down when napari takes the widget out of its dock (it calls no `closeEvent`)."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._had_parent = True
+            elif self._had_parent:
+                self.shutdown()
+        return bool(super().event(event))
+
     def shutdown(self) -> None:
-        """Disconnect every view."""
+        """Disconnect every view; calling it again does nothing."""
+        if self._over:
+            return
+        self._over = True
         for tab in self._tabs():
             tab.shutdown()
+        self.closed.emit()

@@ -85,6 +85,7 @@ class Workbench(QObject):
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.stack_work = StackWork(self)
         self.picker.hovered.connect(self._on_hovered)
+        self.suggesting.changed.connect(self._say_why)
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
         self.testing, self.files = Testing(self), Files(self)
@@ -119,6 +120,12 @@ class Workbench(QObject):
         except ParticleError as error:
             self._tell(str(error))
             return None
+
+    def _say_why(self) -> None:
+        """Say beside the particle in question why it is worth a label."""
+        current = self.suggesting.current
+        place = None if current is None else current.place
+        self.mirror.outlines.say(place, f"{self.suggesting.reason} (A accepts)")
 
     def _on_hovered(self, particle: int) -> None:
         self.mirror.outlines.hover(particle, self.describe(particle) if particle else "")

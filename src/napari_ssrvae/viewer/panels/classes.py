@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QKeySequence, QPalette, QShortcut
+from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QTableWidgetItem
 
 from napari_ssrvae.library.classes import ParticleClass
+from napari_ssrvae.viewer.key_binding import bind_keys
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.panels.class_menu import ask_and_remove, chip, class_menu, color_menu
 from napari_ssrvae.viewer.panels.class_table import (
@@ -22,7 +23,6 @@ from napari_ssrvae.viewer.panels.class_table import (
 )
 from napari_ssrvae.viewer.panels.history_button import HistoryButton
 from napari_ssrvae.viewer.panels.keys import KeysDialog
-from napari_ssrvae.viewer.picking import SHORTCUTS
 from napari_ssrvae.viewer.views.color import blend
 
 
@@ -42,7 +42,8 @@ class ClassesPanel(Panel):
         self.table.remove_wanted.connect(self._remove_row)
         self.table.menu_wanted.connect(self._offer)
         self.table.editing_ended.connect(self.refresh)
-        self._bind_keys()
+        # Arrows choose a class, G labels; Delete and its like are the table's own.
+        bind_keys(self.table, self.workbench.picker.press, own=True)
         self.body.addWidget(self.table)
         self.span = note()
         self.body.addWidget(self.span)
@@ -161,14 +162,6 @@ class ClassesPanel(Panel):
                 f"{name} is left out of shares, sizes and the report's numbers; the class's menu "
                 "counts it again"
             )
-
-    def _bind_keys(self) -> None:
-        """Let the canvas's keys work in the table too: arrows choose a class, G labels."""
-        for shortcut in SHORTCUTS:
-            keys = QKeySequence(shortcut.keys.replace("Control", "Ctrl").replace("-", "+"))
-            binding = QShortcut(keys, self.table)
-            binding.setContext(Qt.ShortcutContext.WidgetShortcut)
-            binding.activated.connect(partial(self.workbench.picker.press, shortcut))
 
     def _show_span(self) -> None:
         """Say that the counts are over all micrographs, where there is more than one."""

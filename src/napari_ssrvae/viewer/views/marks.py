@@ -66,6 +66,10 @@ class CanvasMarks(QWidget):
         """Whether there is nothing to draw."""
         return not self._rings and not self._word
 
+    def word(self) -> str:
+        """Return the text that is shown."""
+        return self._word
+
     def set_rings(self, rings: Iterable[Ring]) -> None:
         """Show these lines in the place of the last ones."""
         before, self._rings = self._rings, []
