@@ -97,6 +97,17 @@ def test_no_change_is_none() -> None:
     assert compare_labels(scene(), scene()) is None
 
 
+def test_a_line_across_many_particles_gives_each_part_an_id_of_its_own() -> None:
+    before = np.zeros((30, 200), np.int32)
+    for i in range(9):
+        before[5:25, 20 * i + 5 : 20 * i + 20] = i + 1
+    after = split_along(before, [[15, 0], [15, 199]])
+    assert np.unique(after).tolist() == list(range(19))
+    upper, lower = after[6], after[24]
+    assert not set(upper[upper > 0].tolist()) & set(lower[lower > 0].tolist())
+    np.testing.assert_array_equal(after > 0, before > 0)
+
+
 # -- merging ---------------------------------------------------------------------------------
 def test_a_thin_line_between_two_halves_is_closed_and_the_largest_keeps_its_id() -> None:
     before = scene()
@@ -114,6 +125,13 @@ def test_touching_particles_are_merged_as_they_are() -> None:
     labels[5:20, 5:15], labels[5:20, 15:35] = 1, 2
     after = merge_particles(labels, {1, 2})
     np.testing.assert_array_equal(after, np.where(labels > 0, 2, 0))
+
+
+def test_a_particle_in_two_parts_does_not_hide_that_another_is_far_away() -> None:
+    labels = np.zeros((60, 200), np.int32)
+    labels[10:30, 10:30], labels[10:30, 32:50], labels[10:30, 150:170] = 1, 1, 2
+    with pytest.raises(InputError, match="too far apart"):
+        merge_particles(labels, [1, 2])
 
 
 def test_bridges_take_no_pixel_of_another_particle() -> None:

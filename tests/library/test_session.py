@@ -500,3 +500,18 @@ def test_found_again_is_not_corrected_any_more(session: Session) -> None:
     session.history.undo()
     assert session.active.corrected
     assert told[-1].removed == {1}
+
+
+def test_which_particles_are_by_hand(session: Session) -> None:
+    key, state = session.active_key, session.active
+    session.set_particles(key, label_image(), recipe="otsu")
+    found = state.labels
+    assert not state.by_hand
+    session.edit_particles(key, corrected(), "cut")
+    assert state.by_hand
+    assert state.made_by_hand_since(found)
+    assert not state.made_by_hand_since(state.labels)
+    session.history.undo()
+    assert not state.by_hand
+    session.set_particles(key, corrected())  # from elsewhere
+    assert state.by_hand

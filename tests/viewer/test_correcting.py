@@ -227,3 +227,101 @@ def test_only_what_was_corrected_is_classified_again(trained: Any) -> None:
     trained.key(Key.Key_Z, Control)
     trained.key(Key.Key_Z, Control)
     assert session.active.predictions is before
+
+
+# -- beside other work ------------------------------------------------------------------------
+def without(hands: Any, *gone: int) -> np.ndarray:
+    labels = hands.session.active.labels
+    return np.where(np.isin(labels, gone), 0, labels).astype(np.int32)
+
+
+def test_what_is_corrected_while_particles_are_looked_for_stays(correcting: Any) -> None:
+    session, key, panel = (
+        correcting.session,
+        correcting.session.active_key,
+        correcting.panel("Particles"),
+    )
+    correcting.workbench.find_particles(panel.settings())
+    session.edit_particles(key, without(correcting, ROUND), "delete")
+    correcting.wait(lambda: not correcting.workbench.jobs.running("find"))
+    assert ids(correcting) == [DUMBBELL, LEFT, RIGHT]
+    assert "corrected while" in correcting.dock.banner.text()
+    # Who asks for it now gets it.
+    correcting.find()
+    assert session.active.recipe == panel.settings()
+    # A changed setting would find again by itself: not what was corrected before it does.
+    panel.smoothing.setValue(2.5)
+    assert panel.again.isActive()
+    kept = without(correcting, ids(correcting)[0])
+    session.edit_particles(key, kept, "delete")
+    correcting.wait(lambda: not panel.again.isActive())
+    assert not correcting.workbench.jobs.running("find")
+    np.testing.assert_array_equal(session.active.labels, kept)
+
+
+def test_a_removed_image_keeps_its_corrected_particles(correcting: Any) -> None:
+    session, key = correcting.session, correcting.session.active_key
+    session.edit_particles(key, without(correcting, ROUND), "delete")
+    image = correcting.viewer.layers["drawn"]
+    correcting.viewer.layers.remove(image)
+    correcting.settle()
+    assert "corrected particles are kept" in correcting.dock.banner.text()
+    correcting.workbench.activate(key)
+    assert image in correcting.viewer.layers
+    assert ids(correcting) == [DUMBBELL, LEFT, RIGHT]
+    session.history.undo()
+    # One without any work of a person goes, and what listened to its image with it.
+    session.remove_micrograph(key)
+    before = len(image.events.scale.callbacks)
+    correcting.workbench.mirror.detach(key)
+    assert len(image.events.scale.callbacks) < before
+
+
+def test_a_particle_that_came_under_the_resting_mouse_can_be_deleted(correcting: Any) -> None:
+    session, picker = correcting.session, correcting.workbench.picker
+    y, x = (round(v) for v in correcting.viewer.cursor.position)
+    labels = session.active.labels.copy()
+    labels[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = 9
+    session.set_particles(session.active_key, labels)
+    session.active_changed.emit()
+    assert picker.under_mouse == 9
+    correcting.key(Key.Key_Delete)
+    assert 9 not in ids(correcting)
+    assert picker.under_mouse == 0
+
+
+def drawn_as_if_anew(hands: Any) -> None:
+    """The screen shows what it would if every layer were drawn from the start."""
+    hands.settle()
+    shown = hands.viewer.screenshot(flash=False)
+    for layer in hands.viewer.layers:
+        layer.refresh()
+    hands.settle()
+    np.testing.assert_array_equal(shown, hands.viewer.screenshot(flash=False))
+
+
+def test_the_screen_follows_corrections_and_those_of_hidden_micrographs(correcting: Any) -> None:
+    session, first = correcting.session, correcting.session.active_key
+    session.label(first, {DUMBBELL: 1, LEFT: 2, ROUND: 1})
+    before = correcting.viewer.screenshot(flash=False)
+    session.edit_particles(first, without(correcting, ROUND, LEFT), "delete")
+    drawn_as_if_anew(correcting)
+    assert (correcting.viewer.screenshot(flash=False) != before).any()
+    session.history.undo()
+    drawn_as_if_anew(correcting)
+    np.testing.assert_array_equal(correcting.viewer.screenshot(flash=False), before)
+    # Layers that were hidden from their first moment on have nothing drawn yet.
+    second = session.add_micrograph(session.active.micrograph, activate=False)
+    image = correcting.viewer.layers["drawn"]
+    other = type(image)(image.data, name="other")
+    correcting.workbench.mirror.attach(second, other)
+    correcting.viewer.layers.append(other)
+    correcting.settle()
+    session.activate(first)
+    session.set_particles(second, drawn_particles())
+    session.label(second, {LEFT: 2})
+    hidden = session.micrographs[second]
+    session.edit_particles(second, np.where(hidden.labels == ROUND, 0, hidden.labels), "delete")
+    session.activate(second)
+    drawn_as_if_anew(correcting)
+    in_step(correcting)

@@ -267,8 +267,28 @@ def test_a_labels_layer_made_elsewhere(labelling: Any) -> None:
     chooser.activated.emit(chooser.findText("cellpose"))
     labelling.settle()
     assert labelling.session.active.particle_ids.tolist() == [3, 7]
-    names = [layer.name for layer in labelling.viewer.layers]
-    assert "spheres particles" not in names
+    assert not labelling.viewer.layers["cellpose"].visible
+    ours = labelling.viewer.layers["spheres particles"]
+    np.testing.assert_array_equal(ours.data, labels)
+    # The person's own arrays stay as they are, whatever is undone, found or corrected.
+    other = np.zeros_like(labels)
+    other[200:250, 20:70] = 4
+    other.flags.writeable = False  # a file that is only read, say
+    layer = labelling.viewer.add_labels(other, name="sam")
+    labelling.settle()
+    assert labelling.viewer.layers.selection.active == layer
+    labelling.workbench.use_labels_layer("sam")
+    assert labelling.viewer.layers.selection.active == ours
+    labelling.hover(4)
+    labelling.key(Key.Key_Delete)
+    assert labelling.session.active.particle_ids.size == 0
+    assert labelling.session.history.undo_name == "delete particle 4"
+    for expected in ([4], [3, 7]):
+        labelling.workbench.picker.undo()
+        assert labelling.session.active.particle_ids.tolist() == expected
+    assert labelling.find() == 35
+    assert np.unique(layer.data).tolist() == [0, 4]
+    assert np.unique(labels).tolist() == [0, 3, 7]
 
 
 def test_a_labels_layer_of_another_shape_is_refused_with_a_sentence(labelling: Any) -> None:

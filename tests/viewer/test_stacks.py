@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,36 @@ def test_painting_stays_in_its_slice(series: Any) -> None:
     assert len(hands.workbench.stack_work.open_slices(hands.panel("Particles").settings())) == 4
 
 
+def test_a_stroke_where_there_are_no_particles_yet_is_refused_in_a_sentence(series: Any) -> None:
+    hands = series
+    hands.find()
+    step(hands, 4)
+    layer = layers_of(hands).particles
+    hands.viewer.layers.selection.active = layer
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 9, 12
+    hands.drag(hands.on_canvas(40, 40), hands.on_canvas(40, 80))
+    hands.wait(lambda: "no particles yet" in hands.dock.banner.text())
+    assert not layer.data.any()
+    assert hands.session.active.labels is None
+
+
+def test_finding_in_all_slices_spares_what_is_made_by_hand(series: Any) -> None:
+    hands = series
+    find_all(hands)
+    stack = hands.workbench.stacks.of(hands.session.active_key)
+    keys = [stack.keys[(i,)] for i in range(5)]
+    hands.session.edit_particles(keys[1], np.zeros((200, 260), np.int32), "delete all")
+    settings = replace(hands.panel("Particles").settings(), smoothing=1.5)
+    work = hands.workbench.stack_work
+    assert {index for (index,) in work.open_slices(settings)} == {0, 2, 3, 4}
+    work.find_in_all(settings)
+    hands.session.edit_particles(keys[3], np.zeros((200, 260), np.int32), "delete all")
+    hands.wait(lambda: not hands.workbench.jobs.running("find in all"))
+    sizes = [state.particle_ids.size for state in states_in_order(hands)]
+    assert [n == 0 for n in sizes] == [False, True, False, True, False]
+    assert "corrected meanwhile in 1 slice stays" in hands.dock.banner.text()
+
+
 def states_in_order(hands: Any) -> list[Any]:
     stack = hands.workbench.stacks.of(hands.session.active_key)
     return [state for _, state in sorted(hands.workbench.stacks.states(stack).items())]
@@ -229,6 +260,14 @@ def test_training_spans_slices_and_an_export_names_them(series: Any, tmp_path: P
     assert set(table["micrograph"]) == {f"series [{i}]" for i in range(5)}
     # A new series is classified as it is stepped through.
     hands.click(hands.panel("Live").armed)
+    # The slice on the screen is classified beside all the others, and stops nobody.
+    for key in hands.session.micrographs:
+        hands.session.set_predictions(key, None)
+    hands.workbench.classify_all()
+    hands.workbench.stack_work._classify_shown()
+    assert hands.workbench.jobs.running("classify")
+    assert hands.workbench.jobs.running("live slice")
+    hands.wait(lambda: all(s.predictions is not None for s in hands.session.micrographs.values()))
     hands.viewer.add_image(np.stack([frame(20), frame(21)]), name="next")
     hands.wait(lambda: hands.session.active.predictions is not None)
     assert hands.session.active.micrograph.name.startswith("next")
@@ -309,8 +348,12 @@ def test_a_removed_stack_takes_its_slices_along_unless_labelled(
     hands = series
     image = hands.viewer.layers["series"]
     find_all(hands)
+    settings = replace(hands.panel("Particles").settings(), smoothing=1.5)
+    hands.workbench.stack_work.find_in_all(settings)
+    hands.dock.show_message("before")
     hands.viewer.layers.remove(image)
-    hands.settle()
+    hands.wait(lambda: not hands.workbench.jobs.running("find in all"))
+    assert hands.dock.banner.text() == "before"  # nothing is said of a stack that is gone
     assert hands.session.micrographs == {}
     assert not [x for x in hands.viewer.layers if x.name.startswith("series")]
     hands.viewer.add_image(frames, name="again")
@@ -368,6 +411,15 @@ def test_the_pixel_size_of_a_stack_is_one_and_undo_shows_it(series: Any) -> None
     hands.workbench.picker.undo()
     assert {s.micrograph.pixel_size for s in hands.session.micrographs.values()} == {2.0}
     np.testing.assert_allclose(hands.viewer.layers["series"].scale, (1, 2, 2))
+
+
+def test_a_pixel_size_corrected_in_a_slice_that_was_only_looked_at_is_undone(series: Any) -> None:
+    hands = series
+    hands.panel("Micrograph").size.setValue(5.0)
+    step(hands, 0)
+    assert hands.session.active.micrograph.pixel_size == 5.0
+    hands.workbench.picker.undo()
+    assert {s.micrograph.pixel_size for s in hands.session.micrographs.values()} == {2.0}
 
 
 def test_a_selection_in_another_slice_is_labelled_there(series: Any) -> None:

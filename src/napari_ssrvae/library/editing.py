@@ -7,7 +7,7 @@ keep their ids and their pixels. New particles get ids above all others, so ids 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,10 @@ _SADDLES = (0.88, 0.94, 0.97)
 _PART = 0.1  # of the largest part's area: smaller is no part of its own
 _CRUMB = 9  # px²: what an eraser or a knife leaves behind by accident
 _OVERSHOOT = 5.0  # px by which the ends of a cut are lengthened: a hand stops a little short
+_TOO_FAR = (
+    "These particles lie too far apart to be one: only particles that touch, or nearly so, can be "
+    "merged. Paint what lies between them first."
+)
 
 
 def merge_particles(labels: LabelImage, ids: Collection[int]) -> LabelImage:
@@ -45,20 +49,23 @@ def merge_particles(labels: LabelImage, ids: Collection[int]) -> LabelImage:
     from scipy import ndimage as ndi
 
     box = _box_of(labels, ids)
-    area = {i: int((labels[box] == i).sum()) for i in sorted(set(ids))}
+    crop = labels[box]
+    boxes = {i: b for i, b in enumerate(ndi.find_objects(crop), 1) if i in ids and b is not None}
+    masks = {i: crop[own] == i for i, own in boxes.items()}
+    area = {i: int(mask.sum()) for i, mask in masks.items()}
     if len(area) < 2:
         raise InputError("Select two or more particles to merge them.")
     reach = float(np.clip(_BRIDGE[0] * np.sqrt(min(area.values()) / np.pi), *_BRIDGE[1:]))
+    # First by their boxes, which takes a hundredth of the time that their pixels take.
+    if not _connect(boxes.values(), int(reach) + 1, crop.shape):
+        raise InputError(_TOO_FAR)
     box = _grown(box, int(reach) + 2, labels.shape)
     crop = labels[box].copy()
     mask = np.isin(crop, list(area))
     mask |= _bridges(mask, reach) & (crop == 0)
-    parts = max(ndi.label(crop == i, structure=_EIGHT)[1] for i in area)
+    parts = max(ndi.label(own, structure=_EIGHT)[1] for own in masks.values())
     if ndi.label(mask, structure=_EIGHT)[1] > parts:
-        raise InputError(
-            "These particles lie too far apart to be one: only particles that touch, or nearly "
-            "so, can be merged. Paint what lies between them first."
-        )
+        raise InputError(_TOO_FAR)
     crop[mask] = max(area, key=lambda i: area[i])
     return _with_crop(labels, box, crop)
 
@@ -151,23 +158,22 @@ def split_along(labels: LabelImage, path: ArrayLike) -> LabelImage:
     from scipy import ndimage as ndi
 
     rows, columns = _line(np.asarray(path, dtype=np.float64), labels.shape)
-    result = labels
+    result, fresh = labels.copy(), int(labels.max()) + 1
+    first, boxes = fresh, ndi.find_objects(labels)
     for particle in np.unique(labels[rows, columns]).tolist():
         if particle == 0:
             continue
-        box = _box_of(labels, [particle])
+        box = boxes[particle - 1]
         mask = labels[box] == particle
         before = ndi.label(mask, structure=_EIGHT)[1]
-        knife = np.zeros(labels.shape, dtype=bool)[box]
+        knife = np.zeros(mask.shape, dtype=bool)
         inside = (_within(rows, box[0])) & (_within(columns, box[1]))
         knife[rows[inside] - box[0].start, columns[inside] - box[1].start] = True
         pieces, _ = ndi.label(mask & ~knife)  # four neighbours: a line of pixels lets nothing by
         pieces = _without_small(pieces, mask)
         if pieces.max() > max(before, 1):
-            crop = result[box].copy()
-            _put_pieces(crop, particle, pieces, int(result.max()) + 1)
-            result = _with_crop(result, box, crop)
-    if result is labels:
+            fresh = _put_pieces(result[box], particle, pieces, fresh)
+    if fresh == first:
         raise InputError(
             "The line cuts through no particle: draw it from one side of a particle to the other."
         )
@@ -251,6 +257,16 @@ def _grown(box: Box, by: int, shape: tuple[int, ...]) -> Box:
         slice(max(s.start - by, 0), min(s.stop + by, n)) for s, n in zip(box, shape, strict=True)
     )
     return rows, columns
+
+
+def _connect(boxes: Iterable[Box], by: int, shape: tuple[int, ...]) -> bool:
+    """Say whether boxes in an image of this shape make one area once they have grown."""
+    from scipy import ndimage as ndi
+
+    cover = np.zeros(shape, dtype=bool)
+    for box in boxes:
+        cover[_grown(box, by, shape)] = True
+    return int(ndi.label(cover, structure=_EIGHT)[1]) == 1
 
 
 def _within(places: NDArray[np.int64], s: slice) -> Mask:

@@ -46,6 +46,18 @@ class MicrographState:
     recipe: object | None = None
     corrected: bool = False
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person corrected these particles, or took them from elsewhere.
+
+        They are replaced only when a person asks for it.
+        """
+        return self.labels is not None and (self.corrected or self.recipe is None)
+
+    def made_by_hand_since(self, labels: LabelImage | None) -> bool:
+        """Say whether they are by hand and others than the label image that there was once."""
+        return self.by_hand and self.labels is not labels
+
 
 def shown_classes(state: MicrographState) -> dict[int, int]:
     """Return particle id → the class on the screen: by hand if labelled, else predicted.

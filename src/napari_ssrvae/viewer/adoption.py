@@ -137,11 +137,13 @@ class Adoption(QObject):
         if key is None:
             return
         states = [self.session.micrographs[k] for k in self.stacks.alike(key)]
-        if by_hand := sum(len(state.hand_labels) for state in states):
+        by_hand = sum(len(state.hand_labels) for state in states)
+        if by_hand or any(state.corrected for state in states):
             stack = self.stacks.of(key)
+            kept = f"{by_hand} hand labels are" if by_hand else "corrected particles are"
             name = states[0].micrograph.name if stack is None else stack.reader.name
             self.refused.emit(
-                f"The image of {name} was removed; its {by_hand} hand labels are kept: choose it "
+                f"The image of {name} was removed; its {kept} kept: choose it "
                 "in the Micrograph list to show it again."
             )
         elif (stack := self.stacks.of(key)) is not None:

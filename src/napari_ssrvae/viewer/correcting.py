@@ -133,7 +133,10 @@ class Correcting(QObject):
         self, frozen: steps.FrozenMicrograph, result: tuple[LabelImage, list[int]]
     ) -> None:
         state = self.session.micrographs.get(frozen.key)
-        if state is None or state.labels is not frozen.labels:
+        if state is None:
+            return
+        if state.labels is not frozen.labels:
+            self._tell("Particles were changed while these were split: split them again.")
             return
         labels, whole = result
         made = self.session.edit_particles(frozen.key, labels, "split particles")

@@ -40,6 +40,7 @@ class Files(QObject):
 
     def export(self, path: str, form: str) -> None:
         """Write the classified particles of all micrographs."""
+        self.workbench.mirror.flush()
         frozen = [
             steps.FrozenMicrograph.of(key, state)
             for key, state in self.session.micrographs.items()

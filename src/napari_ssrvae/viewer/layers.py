@@ -1,10 +1,11 @@
 """The napari layers that mirror the session.
 
-Each micrograph has its image layer (the person's), a particles layer (outlines of all particles;
-ours, or a Labels layer that the person picked), a hand-label layer (rings, values = class numbers)
-and an overlay of the predicted classes. Lines over the canvas outline the hovered and the selected
-particles. The session is the truth: a layer that the person deletes comes back when it is needed
-again, and a stroke painted into the hand labels becomes one step of the session's history.
+Each micrograph has its image layer (the person's), a particles layer (outlines of all particles),
+a hand-label layer (rings, values = class numbers) and an overlay of the predicted classes. Of a
+Labels layer that the person picked as particles, ours is a copy: a correction must not change the
+person's own array, nor the file behind it. Lines over the canvas outline the hovered and the
+selected particles. The session is the truth: a layer that the person deletes comes back when it is
+needed again, and a stroke painted into the hand labels becomes one step of the session's history.
 
 The slices of a stack share one image layer and one group of layers, which holds the data of the
 slice that is shown: a thousand slices cost as many layers as one.
@@ -26,7 +27,7 @@ from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.library.session import MicrographState, Session
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
 from napari_ssrvae.viewer.outlines import Outlines
-from napari_ssrvae.viewer.painting import Painting
+from napari_ssrvae.viewer.painting import Painting, write_part, write_pixels
 from napari_ssrvae.viewer.placement import PLACEMENT, keeping_active_layer, place
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ class LayerGroup:
     image: Image
     shown: int
     particles: Labels | None = None
-    own_particles: bool = True
     hand: Labels | None = None
     overlay: Labels | None = None
     index: ParticleIndex | None = None
@@ -60,8 +60,7 @@ class LayerGroup:
 
     def ours(self) -> list[Layer]:
         """Return the layers that we made."""
-        made = [self.overlay, self.particles if self.own_particles else None, self.hand]
-        return [layer for layer in made if layer is not None]
+        return [x for x in (self.overlay, self.particles, self.hand) if x is not None]
 
 
 class LayerMirror(QObject):
@@ -111,9 +110,7 @@ class LayerMirror(QObject):
     def key_of(self, layer: Layer | None) -> int | None:
         """Return the micrograph that a layer shows."""
         for group in self.all_groups():
-            if layer is not None and (
-                layer in (group.image, group.particles) or layer in group.ours()
-            ):
+            if layer is not None and layer in (group.image, *group.ours()):
                 return group.shown
         return None
 
@@ -131,18 +128,11 @@ class LayerMirror(QObject):
     def use_labels_layer(self, key: int, layer: Labels) -> None:
         """Take a Labels layer that was made elsewhere as the particles of a micrograph."""
         data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
-        group = self.groups[key]
-        if group.particles is layer:
-            return
         self.session.set_particles(key, data, name=f"use {layer.name} as particles")
-        if layer.multiscale or not isinstance(layer.data, np.ndarray):
-            layer.visible = False  # nobody can paint into it: a copy of ours takes its place
-            return
-        old = group.particles if group.own_particles else None
-        group.particles, group.own_particles = layer, False
-        self.painting.watch(layer)
-        if old is not None:
-            self._remove(old)
+        layer.visible = False  # ours shows the same
+        ours = self.groups[key].particles
+        if ours is not None and self.viewer.layers.selection.active == layer:
+            self.viewer.layers.selection.active = ours  # who was painting goes on in ours
 
     # -- session → layers ------------------------------------------------------------------
     def _on_particles_edited(self, key: int, changes: Changes) -> None:
@@ -156,12 +146,11 @@ class LayerMirror(QObject):
         if group.particles is None:
             self.show_particles(key)
             return
-        with self._quietly():
-            self.painting.follow(group.particles, state.labels, changes)
         hand = state.hand_labels
         part = look_up(state.labels[changes.region], list(hand), list(hand.values()))
-        group.hand.data[changes.region] = part  # type: ignore[union-attr]
-        group.hand.refresh(extent=False)  # type: ignore[union-attr]
+        with self.quietly():
+            self.painting.follow(group.particles, state.labels, changes)
+            write_part(group.hand, changes.region, part)
         self.outlines.redraw()  # the classes follow with the session's predictions
 
     def show_particles(self, key: int) -> None:
@@ -173,9 +162,8 @@ class LayerMirror(QObject):
             self._take_data_away(group)
             return
         group.index = ParticleIndex(state.labels)
-        with self._quietly():
+        with self.quietly():
             if group.particles is None:
-                group.own_particles = True
                 group.particles = self._add_labels(
                     group,
                     state.labels.copy(),
@@ -213,7 +201,7 @@ class LayerMirror(QObject):
             if state.predictions is not None:
                 self.show_overlay(key)
             return
-        with self._quietly():
+        with self.quietly():
             by_hand = {particle: state.hand_labels.get(particle, 0) for particle in changed}
             self._show_few(group.hand, group.index, by_hand)
             if state.predictions is not None and group.overlay is not None:
@@ -226,7 +214,7 @@ class LayerMirror(QObject):
         if state.labels is None:
             return
         ids, values = list(state.hand_labels), list(state.hand_labels.values())
-        with self._quietly():
+        with self.quietly():
             if group.hand is None:
                 data = look_up(state.labels, ids, values)
                 group.hand = self._add_labels(
@@ -245,7 +233,7 @@ class LayerMirror(QObject):
         if group is None or state.labels is None:
             return
         ids, values = self._overlay_values(state)
-        with self._quietly():
+        with self.quietly():
             if group.overlay is None:
                 # Under the outlines, so that the rings of the hand labels stay visible on it.
                 group.overlay = self._add_labels(
@@ -350,8 +338,7 @@ class LayerMirror(QObject):
             return
         state, painted_data = self.session.micrographs[key], np.asarray(event.source.data)
         if state.labels is None:
-            self._take_data_away(self.groups[key])
-            self.message.emit("This slice has no particles yet: find them, then label them.")
+            self.refuse_stroke(self.groups[key])
             return
         hand = state.hand_labels
         changed = painted_data != look_up(state.labels, list(hand), list(hand.values()))
@@ -370,6 +357,11 @@ class LayerMirror(QObject):
             self.message.emit("That stroke touched no particle, so it labelled nothing.")
         self.session.label(key, {p: c for p, c in changes.items() if c in known})
         self._show_hand_labels(key)
+
+    def refuse_stroke(self, group: LayerGroup) -> None:
+        """Wipe out what was painted where there are no particles, and say why."""
+        self._take_data_away(group)
+        self.message.emit("This slice has no particles yet: find them first.")
 
     def flush(self) -> None:
         """Take strokes that wait for their pause now, before a job copies the session."""
@@ -419,10 +411,11 @@ class LayerMirror(QObject):
                 places.append(pixels)
                 numbers.append(np.full(pixels.shape[1], value, np.uint8))
         if places:
-            layer.data_setitem(tuple(np.concatenate(places, axis=1)), np.concatenate(numbers))
+            write_pixels(layer, np.concatenate(places, axis=1), np.concatenate(numbers))
 
     @contextmanager
-    def _quietly(self) -> Iterator[None]:
+    def quietly(self) -> Iterator[None]:
+        """Take what is written into layers meanwhile for no stroke of a person."""
         before, self.mirroring = self.mirroring, True
         try:
             yield
@@ -460,19 +453,23 @@ class LayerMirror(QObject):
         group = self.groups.pop(key)
         if any(group is other for other in self.groups.values()):
             return
+        self._let_go(group.image)
         for layer in group.ours():
             self._disconnect(layer)
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
+
+    def _let_go(self, image: Image) -> None:
+        for name in PLACEMENT:
+            if (emitter := getattr(image.events, name, None)) is not None:
+                emitter.disconnect(self._on_placement)
 
     def shutdown(self) -> None:
         """Disconnect from everything; hand labels and predictions stay on the screen."""
         self.painting.shutdown()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         for group in self.all_groups():
-            for name in PLACEMENT:
-                if (emitter := getattr(group.image.events, name, None)) is not None:
-                    emitter.disconnect(self._on_placement)
+            self._let_go(group.image)
             for layer in (group.particles, group.hand):
                 if layer is not None:
                     self._disconnect(layer)

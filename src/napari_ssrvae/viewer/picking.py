@@ -338,8 +338,9 @@ class Picker(QObject):
 
     def _look_again(self) -> None:
         """Mean what lies under the mouse now that another micrograph, or slice, is there."""
+        self._at = self.viewer.cursor.position
         self._hover(0)
-        self._hover(self._particle_at(self.viewer.cursor.position))
+        self._hover(self._particle_at(self._at))
 
     def _hover_again(self, *_: object) -> None:
         """Find out what lies under the mouse now that particles have changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_ssrvae.imaging import SegmentationSettings
     from napari_ssrvae.imaging.slices import Index
+    from napari_ssrvae.library.micrograph_state import LabelImage
     from napari_ssrvae.viewer.stacks import Stack
     from napari_ssrvae.viewer.workbench import Workbench
 
@@ -48,7 +49,7 @@ class StackWork(QObject):
         """Return the slices of the active stack in which these settings have not been used.
 
         From the one on the screen on, so that the person sees what comes of it.
-        Without those whose particles somebody painted or took from elsewhere, which would be lost.
+        Without those whose particles a person corrected or took from elsewhere: they would be lost.
         """
         stack = self.stacks.of(self.session.active_key)
         if stack is None:
@@ -56,7 +57,7 @@ class StackWork(QObject):
         done = {
             index
             for index, state in self.stacks.states(stack).items()
-            if state.labels is not None and state.recipe in (None, settings)
+            if state.labels is not None and (state.by_hand or state.recipe == settings)
         }
         wanted = [index for index in stack.reader.indices() if index not in done]
         here = self.stacks.on_screen(stack)
@@ -106,6 +107,8 @@ class StackWork(QObject):
     ) -> None:
         self.workbench.mirror.flush()
         self.progress.emit(0, len(wanted))
+        before = {index: state.labels for index, state in self.stacks.states(stack).items()}
+        spared: set[Index] = set()
         self.workbench.jobs.start(
             KIND,
             function,
@@ -113,8 +116,8 @@ class StackWork(QObject):
             wanted,
             *args,
             title=title[0].upper() + title[1:],
-            on_yield=partial(self._on_found, stack, Whole(title), recipe),
-            on_done=partial(self._on_done, stack, len(wanted)),
+            on_yield=partial(self._on_found, stack, Whole(title), recipe, before, spared),
+            on_done=partial(self._on_done, stack, len(wanted), spared),
             stoppable=True,
         )
 
@@ -127,17 +130,28 @@ class StackWork(QObject):
         stack: Stack,
         whole: Whole,
         recipe: SegmentationSettings | None,
+        before: Mapping[Index, LabelImage | None],
+        spared: set[Index],
         found: steps.FoundSlice | None,
     ) -> None:
-        if found is None or self.stacks.of_layer(stack.layer) is None:
+        if self.stacks.of_layer(stack.layer) is not stack:
+            self.workbench.jobs.cancel(KIND)  # the stack was removed
+            return
+        if found is None:
             return
         if found.labels is not None:
+            self.workbench.mirror.flush()
             key = self.stacks.key_at(stack, found.index, found.micrograph)
-            with self.session.history.part_of(whole):
-                self.session.set_particles(key, found.labels, recipe=recipe)
+            if self.session.micrographs[key].made_by_hand_since(before.get(found.index)):
+                spared.add(found.index)
+            else:
+                with self.session.history.part_of(whole):
+                    self.session.set_particles(key, found.labels, recipe=recipe)
         self.progress.emit(found.done, found.total)
 
-    def _on_done(self, stack: Stack, wanted: int, done: int) -> None:
+    def _on_done(self, stack: Stack, wanted: int, spared: set[Index], done: int) -> None:
+        if self.stacks.of_layer(stack.layer) is not stack:
+            return
         states = self.stacks.states(stack).values()
         particles = sum(state.particle_ids.size for state in states)
         text = f"{stack.reader.name} has {particles:,} particles now"
@@ -148,6 +162,8 @@ class StackWork(QObject):
             )
         if done < wanted:
             text += f"; stopped after {done} of {wanted} slices"
+        if spared:
+            text += f"; what you corrected meanwhile in {_slices(len(spared))} stays as it is"
         self.workbench.message.emit(f"{text}.", False)
 
     # -- the slice on the screen -----------------------------------------------------------
@@ -164,11 +180,15 @@ class StackWork(QObject):
         if state.labels is None:
             self.workbench.find_and_classify(key, kind=LIVE)
         elif state.particle_ids.size and state.predictions is None:
-            self.workbench.classify_active()
+            self.workbench.classify_active(kind=LIVE)
 
     def shutdown(self) -> None:
         """Stop waiting."""
         self._pause.stop()
+
+
+def _slices(count: int) -> str:
+    return f"{count} slice{'' if count == 1 else 's'}"
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -157,8 +157,10 @@ class Workbench(QObject):
 
     def set_pixel_size(self, value: float | None) -> None:
         """Correct the pixel size (nm) of the active micrograph, or of its whole stack."""
-        key = self.session.active_key
-        if key is not None:
+        key, state = self.session.active_key, self.session.active
+        if key is not None and state is not None:
+            if value != state.micrograph.pixel_size:
+                self.stacks.keep(key)  # undo must find it again
             alike = partial(self.stacks.alike, key)
             self._attempt(self.session.set_pixel_size, key, value, alike=alike)
 
@@ -183,6 +185,7 @@ class Workbench(QObject):
         if key is None or state is None:
             self._tell("There is no micrograph: drop one onto the window first.")
             return
+        self.mirror.flush()
         self.stacks.keep(key)
         self.jobs.start(
             "find",
@@ -190,11 +193,23 @@ class Workbench(QObject):
             state.micrograph,
             settings,
             title=f"Finding particles in {state.micrograph.name}",
-            on_done=partial(self._on_found, key, settings),
+            on_done=partial(self._on_found, key, settings, state.labels),
         )
 
-    def _on_found(self, key: int, settings: SegmentationSettings, labels: Any) -> None:
-        if key not in self.session.micrographs:
+    def _outdated(self, key: int, before: Any) -> bool:
+        """Say whether particles that were looked for would replace what was corrected meanwhile."""
+        self.mirror.flush()
+        state = self.session.micrographs.get(key)
+        if state is not None and state.made_by_hand_since(before):
+            self._tell(
+                f"The particles of {state.micrograph.name} were corrected while others were "
+                "looked for: yours stay as they are. Find particles replaces them."
+            )
+            return True
+        return state is None
+
+    def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
+        if self._outdated(key, before):
             return
         lost = self.session.set_particles(key, labels, recipe=settings)
         if lost:
@@ -349,8 +364,9 @@ class Workbench(QObject):
         self.armed = armed
         self.armed_changed.emit()
 
-    def classify_active(self) -> None:
-        """Classify the particles of the active micrograph with the trained model."""
+    def classify_active(self, *_: object, kind: str = "classify") -> None:
+        """Classify the particles of the active micrograph; the newest job of a kind counts."""
+        self.mirror.flush()
         key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
         if key is None or state is None:
             self._tell("There is no micrograph: drop one onto the window first.")
@@ -361,7 +377,7 @@ class Workbench(QObject):
         frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
         if frozen is not None:
             self.jobs.start(
-                "classify",
+                kind,
                 steps.classify,
                 workflow,
                 [frozen],
@@ -379,6 +395,7 @@ class Workbench(QObject):
 
     def classify_all(self) -> None:
         """Classify all particles that the trained model has not classified yet."""
+        self.mirror.flush()
         workflow = self.session.workflow
         frozen = [
             steps.FrozenMicrograph.of(key, state)
@@ -406,11 +423,11 @@ class Workbench(QObject):
             key,
             state.micrograph,
             title=f"Classifying {state.micrograph.name}",
-            on_done=partial(self._on_live, key, workflow),
+            on_done=partial(self._on_live, key, workflow, state.labels),
         )
 
-    def _on_live(self, key: int, workflow: Any, result: tuple[Any, Any]) -> None:
-        if key not in self.session.micrographs:
+    def _on_live(self, key: int, workflow: Any, before: Any, result: tuple[Any, Any]) -> None:
+        if self._outdated(key, before):
             return
         labels, predictions = result
         micrograph = self.session.micrographs[key].micrograph

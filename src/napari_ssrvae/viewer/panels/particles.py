@@ -216,13 +216,17 @@ class ParticlesPanel(Panel):
 
     def _settings_changed(self, *_: object) -> None:
         self.workbench.remember("segmentation", self.settings())
-        state = self.session.active
-        # What was corrected by hand is replaced only when a person asks for it.
-        if state is not None and state.recipe is not None and not state.corrected:
+        if self._is_live():
             self.again.start()
 
+    def _is_live(self) -> bool:
+        """Say whether particles are found again by themselves: none that are by hand."""
+        state = self.session.active
+        return state is not None and state.recipe is not None and not state.by_hand
+
     def _find_again(self) -> None:
-        if self.session.active is not None and self.isVisible():
+        # Another micrograph may be active by now.
+        if self._is_live() and self.isVisible():
             self._find()
 
     def _find(self) -> None:
