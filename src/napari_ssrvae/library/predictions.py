@@ -146,7 +146,9 @@ class Predictions:
         if not self.agrees_with(newer):
             raise InputError("The predictions are of another model: classify all particles again.")
         older = self.without(newer.particle_ids.tolist())
-        joined = {n: np.concatenate([getattr(older, n), getattr(newer, n)]) for n in _BY_ROW}
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(older, name), getattr(newer, name)]) for name in _BY_ROW
+        }
         both = replace(self, **joined)
         return both.subset(np.argsort(both.particle_ids, kind="stable"))
 

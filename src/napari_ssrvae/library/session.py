@@ -391,19 +391,23 @@ class Session:
         renumbered: Mapping[int, int] | None = None,
     ) -> None:
         """Put a table of classes in place; labels of one class become those of another, or none."""
-        before, renumbered = self.classes, renumbered or {}
+        before = self.classes
+        renumbered = {old: new for old, new in (renumbered or {}).items() if old != new}
         labels = {
             key: {p: c for p, c in state.hand_labels.items() if c in renumbered}
             for key, state in self.micrographs.items()
         }
         ids = {c.id for c in after}
-        gone = {old: renumbered.get(new, new) for old, new in self._gone.items()} | {**renumbered}
+        gone = {old: renumbered.get(new, new) for old, new in self._gone.items()} | renumbered
         gone_before, gone_after = self._gone, {o: n for o, n in gone.items() if o not in ids}
         if gone_after == gone_before:
             gone_after = gone_before
 
         def put(classes: tuple[ParticleClass, ...], forward: bool) -> None:
             self.classes, self._gone = classes, gone_after if forward else gone_before
+            read = {key: state.predictions for key, state in self.micrographs.items()}
+            for state in self.micrographs.values():
+                state.become = self._gone
             for key, old in labels.items():
                 if old:
                     new = {p: renumbered[c] for p, c in old.items()}
@@ -411,12 +415,9 @@ class Session:
             if self.current_class and self.current_class not in {c.id for c in classes}:
                 self.current_class = renumbered.get(self.current_class, 0) or classes[0].id
                 self.current_class_changed.emit()
-            read = {key: state.predictions for key, state in self.micrographs.items()}
-            for state in self.micrographs.values():
-                state.become = self._gone
             self.classes_changed.emit()
-            for key, before in read.items():
-                if self.micrographs[key].predictions is not before:
+            for key, seen in read.items():
+                if self.micrographs[key].predictions is not seen:
                     self.predictions_changed.emit(key)
 
         self.history.do(Step(name, lambda: put(after, True), lambda: put(before, False)))

@@ -427,6 +427,8 @@ class Workbench(QObject):
     def find_and_classify(self, key: int, *, kind: str | None = None) -> None:
         """Treat a micrograph as the model's workflow does; the newest job of a kind counts."""
         state, workflow = self.session.micrographs[key], self.session.workflow
+        if workflow is None:
+            return
         self.stacks.keep(key)
         self.jobs.start(
             kind or f"live {key}",
@@ -438,12 +440,11 @@ class Workbench(QObject):
             on_done=partial(self._on_live, key, workflow),
         )
 
-    def _on_live(self, key: int, workflow: Any, result: tuple[Any, Any]) -> None:
+    def _on_live(self, key: int, workflow: Workflow, result: tuple[Any, Any]) -> None:
         if key not in self.session.micrographs:
             return
         if self.session.workflow is not workflow:  # another one came meanwhile
-            if self.session.workflow is not None:
-                self.find_and_classify(key)
+            self.find_and_classify(key)
             return
         labels, predictions = result
         micrograph = self.session.micrographs[key].micrograph
