@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from napari_ssrvae.errors import InputError, NotFittedError
 from napari_ssrvae.learning.estimator import SSRVAE
 from napari_ssrvae.library.predictions import Predictions, predict_particles
-from tiny import tiny
+from napari_ssrvae.library.workflow import Workflow
+from tiny import small_model, tiny
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,24 @@ def test_rows_that_do_not_pair_up_are_refused(predictions: Predictions) -> None:
         replace(predictions, angle=predictions.angle[1:])
     with pytest.raises(InputError, match="one probability"):
         replace(predictions, probabilities=predictions.probabilities[:, 1:])
+
+
+def test_two_numbers_that_change_places_are_exchanged(predictions: Predictions) -> None:
+    swapped = predictions.merged({1: 2, 2: 1})
+    assert swapped.model_classes.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(
+        swapped.probabilities, predictions.probabilities[:, [1, 0, 2, 3]], atol=1e-9
+    )
+
+
+def test_predictions_know_their_model_also_once_it_was_saved(
+    predictions: Predictions, tmp_path: Path
+) -> None:
+    tiny().workflow.save(tmp_path / "model")
+    assert predictions.is_of(Workflow.load(tmp_path / "model").model)
+    assert tiny().library.predictions_of(tiny().micrograph.name).is_of(tiny().workflow.model)
+    assert not predictions.merged({2: 1}).is_of(tiny().workflow.model)
+    other = small_model().fit(tiny().particles.patches)
+    assert not predictions.is_of(other)
+    with pytest.raises(InputError, match="another model"):
+        predictions.updated(replace(predictions, model="another"))

@@ -9,13 +9,16 @@ import pytest
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging import Micrograph
+from napari_ssrvae.learning.estimator import SSRVAE
 from napari_ssrvae.library import Predictions
+from napari_ssrvae.library.predictions import predict_particles
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import (
     Session,
     carry_hand_labels,
     shown_classes,
 )
+from tiny import CLASSES, tiny
 
 
 def label_image() -> np.ndarray:
@@ -445,11 +448,92 @@ def test_what_another_model_said_does_not_come_back(session: Session) -> None:
     key = session.active_key
     session.set_predictions(key, predictions())
     session.edit_particles(key, corrected(), "cut")
-    session.set_workflow(object())  # another model was trained
-    session.set_predictions(key, replace(predictions(), particle_ids=np.array([2, 5, 6])))
+    of_another = replace(predictions(), particle_ids=np.array([2, 5, 6]), model="another")
+    session.set_predictions(key, of_another)
     session.history.undo()
     assert session.active.predictions.particle_ids.tolist() == [2]
     assert session.active.predictions.class_ids.tolist() == [1]
+
+
+def of_model(model: SSRVAE) -> Predictions:
+    """What a trained model might say of the three particles."""
+    said = predict_particles(tiny().particles.subset([0, 1, 2]), model)
+    return replace(said, particle_ids=np.array([1, 2, 5]))
+
+
+def test_what_another_model_said_comes_in_by_no_door(session: Session) -> None:
+    key, workflow = session.active_key, tiny().workflow
+    older, newer = replace(predictions(), model="older"), of_model(workflow.model)
+    other = session.add_micrograph(Micrograph(np.zeros((20, 30)), 10.0, "b", None, {}))
+    session.set_particles(other, label_image())
+    for one in (key, other):
+        session.set_predictions(one, older)
+    session.set_particles(key, label_image())  # found again: nothing is said any more
+    told: list[int] = []
+    session.predictions_changed.connect(told.append)
+    session.set_workflow(workflow, {key: newer})
+    assert session.micrographs[key].predictions is newer
+    assert session.micrographs[other].predictions is None  # of the older model
+    assert told == [key, other]
+    session.history.undo()
+    assert session.micrographs[key].predictions is None
+    session.set_predictions(key, older)  # a job that was begun with the older model ends
+    session.add_predictions(other, older)
+    assert [s.predictions for s in session.micrographs.values()] == [None, None]
+    session.history.redo()
+    session.set_predictions(key, newer)
+    session.set_particles(key, label_image())
+    session.history.undo()
+    assert session.micrographs[key].predictions is newer
+
+
+def test_undo_of_a_merge_reaches_what_was_classified_since(session: Session) -> None:
+    key, model = session.active_key, tiny().workflow.model
+    session.set_classes(CLASSES)
+    session.set_workflow(tiny().workflow)
+    said = of_model(model)
+    session.set_predictions(key, said)
+    kept, gone = said.model_classes[:2].tolist()
+    session.merge_class(gone, kept)
+    other = session.add_micrograph(Micrograph(np.zeros((20, 30)), 10.0, "b", None, {}))
+    session.set_particles(other, label_image())
+    session.set_predictions(other, said)  # classified while the classes are merged
+    session.edit_particles(key, corrected(), "cut")
+    session.add_predictions(key, replace(said, particle_ids=np.array([5, 6, 7])).subset([0, 1]))
+    left = [c for c in said.model_classes.tolist() if c != gone]
+    for state in session.micrographs.values():
+        assert state.predictions.model_classes.tolist() == left
+        assert len(state.predictions) == 3
+        assert state.predictions is state.predictions  # read once
+    for _ in range(3):  # the correction, the particles of the other, the merge
+        session.history.undo()
+    assert session.micrographs[key].predictions.model_classes.tolist() == [*model.classes_]
+    np.testing.assert_array_equal(
+        session.micrographs[key].predictions.probabilities, said.probabilities
+    )
+    session.history.redo()
+    assert session.micrographs[key].predictions.model_classes.tolist() == left
+
+
+def test_the_number_of_a_class_that_is_gone_is_not_given_again(session: Session) -> None:
+    session.remove_class(2)  # a training that still runs knows it by this number
+    dust = session.add_class("dust")
+    assert dust.id == 3
+    session.set_predictions(session.active_key, predictions())
+    assert dust.id not in session.active.predictions.class_ids
+
+
+def test_labels_keep_their_names_in_another_table(session: Session) -> None:
+    rods, cubes = session.classes
+    session.label(session.active_key, {1: rods.id, 2: cubes.id, 5: cubes.id})
+    swapped = (replace(cubes, id=rods.id), replace(rods, id=cubes.id))
+    session.set_classes(swapped, {rods.id: cubes.id, cubes.id: rods.id})
+    assert session.active.hand_labels == {1: 2, 2: 1, 5: 1}
+    said = predictions()
+    session.set_predictions(session.active_key, said)
+    assert session.active.predictions is said  # the new table is that of the model
+    session.history.undo()
+    assert session.active.hand_labels == {1: 1, 2: 2, 5: 2}
 
 
 def test_predictions_of_other_classes_are_not_added(session: Session) -> None:

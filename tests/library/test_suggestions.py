@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_ssrvae.library.predictions import predict_particles
@@ -36,6 +38,18 @@ def test_two_micrographs_are_searched_together():
     found = suggest_labels(model, parts, predictions, {}, n=1000)
     assert len(found) == 2 * half
     assert {s.place.key for s in found} == {1, 2}
+
+
+def test_merged_classes_are_suggested_as_one_and_other_models_passed_over():
+    particles, model = tiny().particles, tiny().workflow.model
+    first, second, *_ = model.classes_.tolist()
+    said = predict_particles(particles, model).merged({second: first})
+    found = suggest_labels(model, {1: particles}, {1: said}, {}, n=5)
+    assert len(found) == 5
+    assert not {second} & {c for s in found for c in (s.class_id, s.second_id)}
+    one = said.merged(dict.fromkeys(model.classes_.tolist(), first))
+    assert suggest_labels(model, {1: particles}, {1: one}, {}) == []
+    assert suggest_labels(model, {1: particles}, {1: replace(said, model="older")}, {}) == []
 
 
 def test_nothing_is_suggested_where_all_have_labels():

@@ -55,6 +55,23 @@ def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
     np.testing.assert_array_equal(catalogue.patches(rows), before[rows])
     assert np.isfinite(catalogue.current().sizes["diameter (nm)"]).all()
 
+    # Found again and corrected while nobody looks: no old picture comes back.
+    started: list[str] = []
+    start = hands.workbench.jobs.start
+    hands.workbench.jobs.start = lambda kind, *a, **k: (started.append(kind), start(kind, *a, **k))
+    labels = hands.session.active.labels
+    ids = hands.session.active.particle_ids
+    turned = np.zeros_like(labels)
+    for particle, other in zip(ids.tolist(), ids[::-1].tolist(), strict=True):
+        turned[labels == particle] = other  # the same ids, of other particles
+    hands.session.set_particles(key, turned)
+    hands.session.edit_particles(key, np.where(turned == ids[0], 0, turned), "delete")
+    assert not catalogue.patches(np.arange(34)).any()
+    catalogue.want_pictures()
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    assert catalogue.patches(np.arange(34)).any(axis=(1, 2)).all()
+    assert started.count("pictures") == 1
+
 
 def test_what_cannot_be_cut_out_is_tried_once_and_keeps_nothing_else_back(
     hands: Any, spheres: np.ndarray, monkeypatch: pytest.MonkeyPatch

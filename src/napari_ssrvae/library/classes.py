@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from napari_ssrvae.errors import InputError
@@ -109,3 +109,61 @@ def next_class(
     colors = {c.color for c in classes}
     color = next((c for c in PALETTE if c not in colors), default_color(number - 1))
     return ParticleClass(number, name or f"class {number}", color)
+
+
+def joined_classes(
+    first: Iterable[ParticleClass], second: Iterable[ParticleClass], taken: Collection[int] = ()
+) -> tuple[tuple[ParticleClass, ...], dict[int, int]]:
+    """Make one table of two, in which classes are the same when their names are.
+
+    Those that only `second` has follow, with a free number and colour where theirs is in use.
+
+    Parameters
+    ----------
+    first, second : iterable of ParticleClass
+        The tables.
+    taken : collection of int
+        Numbers that are not free either.
+
+    Returns
+    -------
+    classes : tuple of ParticleClass
+        All of them.
+    numbers : dict of int to int
+        Number of each class of `second` → its number among all.
+    """
+    classes = list(first)
+    by_name = {c.name: c for c in classes}
+    numbers: dict[int, int] = {}
+    for old in second:
+        if old.name not in by_name:
+            free = next_class(classes, taken=taken)
+            new = replace(
+                old,
+                id=free.id if old.id in {c.id for c in classes}.union(taken) else old.id,
+                color=free.color if old.color in {c.color for c in classes} else old.color,
+            )
+            classes.append(new)
+            by_name[new.name] = new
+        numbers[old.id] = by_name[old.name].id
+    return tuple(classes), numbers
+
+
+def label_step_name(changes: Sequence[Mapping[int, int]], classes: Sequence[ParticleClass]) -> str:
+    """Name what a person labelled, for undo.
+
+    Parameters
+    ----------
+    changes : sequence of mapping of int to int
+        Of each micrograph: particle id → class id, 0 where the label was taken away. Not empty.
+    classes : sequence of ParticleClass
+        The table.
+    """
+    given = {c for of_one in changes for c in of_one.values()}
+    count = sum(len(of_one) for of_one in changes)
+    what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
+    if not any(given):
+        return f"clear the label{'s' if count > 1 else ''} of {what}"
+    names = {c.id: c.name for c in classes}
+    as_what = names.get(given.pop(), "no class") if len(given) == 1 else "several classes"
+    return f"label {what} as {as_what}"

@@ -14,7 +14,6 @@ from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState
 
 if TYPE_CHECKING:
     from napari_ssrvae.library.predictions import Predictions
-    from napari_ssrvae.library.workflow import Workflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +34,9 @@ class Correction:
     _hand_labels: tuple[dict[int, int], dict[int, int]]
     _corrected: tuple[bool, bool]
     _said: Predictions | None
-    _by: Workflow | None
 
     @classmethod
-    def of(
-        cls, state: MicrographState, labels: LabelImage, workflow: Workflow | None
-    ) -> Correction | None:
+    def of(cls, state: MicrographState, labels: LabelImage) -> Correction | None:
         """Compare a corrected label image with the micrograph's; None where nothing changed.
 
         Parameters
@@ -50,8 +46,6 @@ class Correction:
         labels : (H, W) int array
             The corrected label image. It is not kept: only what changed is, since a label image
             takes 64 MB at 4096 x 4096.
-        workflow : Workflow or None
-            Whose predictions the micrograph has.
 
         Raises
         ------
@@ -70,8 +64,7 @@ class Correction:
             (state.labels[changes.box].copy(), np.array(labels[changes.box], dtype=np.int32)),
             (state.hand_labels, hand),
             (state.corrected, True),
-            state.predictions,
-            workflow,
+            state.said,
         )
 
     def note(self, name_of: Callable[[int], str]) -> str | None:
@@ -95,11 +88,11 @@ class Correction:
             "particles: label those anew. Undo brings them back."
         )
 
-    def put(self, state: MicrographState, forward: bool, workflow: Workflow | None) -> Changes:
+    def put(self, state: MicrographState, forward: bool) -> Changes:
         """Do it, or take it back; return what that changed.
 
-        The micrograph's arrays are replaced. `workflow` is the one that speaks now: what another
-        one said before is not brought back.
+        The micrograph's arrays are replaced. What another model than the one that speaks now said
+        before is not brought back.
         """
         changes = self.changes if forward else self.changes.reverted
         assert state.labels is not None
@@ -110,10 +103,10 @@ class Correction:
         state.particle_ids = np.union1d(stay, sorted(changes.added)).astype(np.int64)
         state.hand_labels = self._hand_labels[forward]
         state.corrected = self._corrected[forward]
-        if state.predictions is not None:
-            state.predictions = state.predictions.without(changes.before)
-            if not forward and workflow is self._by:
-                state.predictions = self._as_before(state.predictions, changes)
+        if state.said is not None:
+            state.said = state.said.without(changes.before)
+            if not forward:
+                state.said = self._as_before(state.said, changes)
         return changes
 
     def _as_before(self, now: Predictions, changes: Changes) -> Predictions:
@@ -123,7 +116,7 @@ class Correction:
             return now
         back = said.subset(np.isin(said.particle_ids, sorted(changes.after)))
         both = now.updated(back)
-        # The very object, where nothing else was classified since: other steps of undo compare it.
+        # The very object, where nothing else was classified since: views need not look again.
         return said if np.array_equal(both.particle_ids, said.particle_ids) else both
 
 

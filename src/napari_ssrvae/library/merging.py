@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
-from napari_ssrvae.library.classes import ParticleClass, next_class
+from napari_ssrvae.library.classes import ParticleClass, joined_classes
 from napari_ssrvae.library.particle_library import FIRST_COLUMNS, ParticleLibrary, Source
 
 # Patches whose pixels differ by less than this are at one scale: half a pixel in a 48 px frame.
@@ -38,7 +38,7 @@ def merged(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:
     second = _with_own_micrograph_names(first, second)
     first, second = _without_twins(first, second)
     second = _at_scale_of(first, second)
-    classes, ids = _joined_classes(first.classes, second.classes)
+    classes, ids = joined_classes(first.classes, second.classes)
     numbered = second.table.assign(class_id=second.table["class_id"].map(ids).astype(np.int64))
     notes = [*first.notes, *second.notes]
     models = {s.model for library in (first, second) for s in library.micrographs.values()}
@@ -67,27 +67,6 @@ def _joined(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[An
     # Frames may differ only where one of the two has none.
     parts = [part for part in (first, second) if len(part)]
     return np.concatenate(parts) if parts else first
-
-
-def _joined_classes(
-    first: Iterable[ParticleClass], second: Iterable[ParticleClass]
-) -> tuple[tuple[ParticleClass, ...], dict[int, int]]:
-    """All classes, and the new number of each class of `second`."""
-    classes = list(first)
-    by_name = {c.name: c for c in classes}
-    ids: dict[int, int] = {}
-    for old in second:
-        if old.name not in by_name:
-            free = next_class(classes)
-            new = replace(
-                old,
-                id=free.id if old.id in {c.id for c in classes} else old.id,
-                color=free.color if old.color in {c.color for c in classes} else old.color,
-            )
-            classes.append(new)
-            by_name[new.name] = new
-        ids[old.id] = by_name[old.name].id
-    return tuple(classes), ids
 
 
 def _with_own_micrograph_names(first: ParticleLibrary, second: ParticleLibrary) -> ParticleLibrary:

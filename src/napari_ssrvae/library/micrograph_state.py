@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ LabelImage = NDArray[np.int32]
 class MicrographState:
     """One micrograph of the session and what is known of its particles.
 
+    What a model said is kept as it was said; `predictions` is how that reads with the table of
+    classes as it is now. So a merge of classes is a way of reading, and undo has nothing to mend.
+
     Attributes
     ----------
     micrograph : Micrograph
@@ -30,8 +34,10 @@ class MicrographState:
         The ids in `labels`, ascending.
     hand_labels : dict of int to int
         Particle id → class id, for the particles that a person labelled.
-    predictions : Predictions or None
-        What the model says of these particles.
+    said : Predictions or None
+        What the session's model said of these particles, in its own classes.
+    become : mapping of int to int
+        Class of the model that the table has no more → the class that it is now, 0 for none.
     recipe : object or None
         The `SegmentationSettings` that made `labels`; None if they came from elsewhere.
     corrected : bool
@@ -42,9 +48,23 @@ class MicrographState:
     labels: LabelImage | None = None
     particle_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     hand_labels: dict[int, int] = field(default_factory=dict)
-    predictions: Predictions | None = None
+    said: Predictions | None = None
+    become: Mapping[int, int] = field(default_factory=dict)
     recipe: object | None = None
     corrected: bool = False
+    _read: tuple[object, object, Predictions] | None = field(default=None, repr=False)
+
+    @property
+    def predictions(self) -> Predictions | None:
+        """What the model says of these particles, in the classes of the table; None: nothing.
+
+        The same object until something of it changes.
+        """
+        if self.said is None:
+            return None
+        if self._read is None or self._read[0] is not self.said or self._read[1] is not self.become:
+            self._read = (self.said, self.become, self.said.merged(self.become))
+        return self._read[2]
 
     @property
     def by_hand(self) -> bool:

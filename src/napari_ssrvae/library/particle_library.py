@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ import pandas as pd
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.library.classes import ParticleClass, default_color
-from napari_ssrvae.library.predictions import Predictions, predict_particles
+from napari_ssrvae.library.predictions import Predictions, model_mark, predict_particles
 from napari_ssrvae.library.scene import Scene
 
 if TYPE_CHECKING:
@@ -204,7 +203,7 @@ class ParticleLibrary:
             scale=float(particles.scale),
             path=_path_text(micrograph),
             shape=None if micrograph is None else micrograph.shape,
-            model=_model_mark(model),
+            model=model_mark(model),
             scene=None
             if micrograph is None or label_image is None
             else Scene(micrograph.image, label_image),
@@ -293,6 +292,7 @@ class ParticleLibrary:
             angle=rows["angle"].to_numpy(np.float64),
             shift=rows[["shift_y", "shift_x"]].to_numpy(np.float64),
             scale=rows["pose_scale"].to_numpy(np.float64),
+            model=self.micrographs[micrograph].model,
         )
 
     def select(self, rows: npt.ArrayLike) -> ParticleLibrary:
@@ -452,12 +452,6 @@ def _path_text(micrograph: Micrograph | None) -> str | None:
     if micrograph is None or micrograph.path is None:
         return None
     return str(Path(micrograph.path).expanduser().absolute())
-
-
-def _model_mark(model: SSRVAE) -> str:
-    # No two trainings have the same losses to the last digit, and they are saved with the model.
-    losses = model.history_["loss"].to_numpy(dtype=np.float64)
-    return hashlib.sha256(losses.tobytes()).hexdigest()[:12]
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ class Predictions:
         (y, x) in fractions of the frame.
     scale : (n,) float64
         Magnification; 1 where the model does not know scale.
+    model : str or None
+        `model_mark` of the model that said it; None where that is not known.
     """
 
     particle_ids: Ids
@@ -54,6 +57,7 @@ class Predictions:
     angle: Values
     shift: Values
     scale: Values
+    model: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.particle_ids)
@@ -106,7 +110,7 @@ class Predictions:
         """
         become = np.array([renumbered.get(int(c), int(c)) for c in self.model_classes], np.int64)
         classes = np.unique(become[become > 0])
-        if not len(classes) or np.array_equal(classes, self.model_classes):
+        if not len(classes) or np.array_equal(become, self.model_classes):
             return self
         p = np.stack([self.probabilities[:, become == c].sum(axis=1) for c in classes], axis=1)
         p = (p + 1e-12) / (p + 1e-12).sum(axis=1, keepdims=True)
@@ -142,15 +146,24 @@ class Predictions:
         if not self.agrees_with(newer):
             raise InputError("The predictions are of another model: classify all particles again.")
         older = self.without(newer.particle_ids.tolist())
-        joined = {n: np.concatenate([getattr(older, n), getattr(newer, n)]) for n in _BY_ROW}
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(older, name), getattr(newer, name)]) for name in _BY_ROW
+        }
         both = replace(self, **joined)
         return both.subset(np.argsort(both.particle_ids, kind="stable"))
 
     def agrees_with(self, other: Predictions) -> bool:
-        """Say whether both speak of the same classes, with as many latents."""
+        """Say whether both are of one model, of the same classes, with as many latents."""
         return (
-            np.array_equal(self.model_classes, other.model_classes)
+            self.model == other.model
+            and np.array_equal(self.model_classes, other.model_classes)
             and self.z.shape[1] == other.z.shape[1]
+        )
+
+    def is_of(self, model: SSRVAE) -> bool:
+        """Say whether this model said it, in its own classes."""
+        return self.model == model_mark(model) and np.array_equal(
+            self.model_classes, model.classes_
         )
 
     def table(self) -> pd.DataFrame:
@@ -179,6 +192,19 @@ class Predictions:
         return columns
 
 
+def model_mark(model: SSRVAE) -> str:
+    """Return a word that tells a trained model apart from all others; saved and opened, it stays.
+
+    Parameters
+    ----------
+    model : SSRVAE
+        A trained model.
+    """
+    # No two trainings have the same losses to the last digit, and they are saved with the model.
+    losses = model.history_["loss"].to_numpy(dtype=np.float64)
+    return hashlib.sha256(losses.tobytes()).hexdigest()[:12]
+
+
 def predict_particles(particles: Particles, model: SSRVAE) -> Predictions:
     """Class, probabilities and latents of every particle.
 
@@ -201,7 +227,7 @@ def predict_particles(particles: Particles, model: SSRVAE) -> Predictions:
     """
     classes = np.asarray(model.classes_, dtype=np.int64)
     if not len(particles.table):
-        return Predictions.empty(classes, int(model.latent_dim))
+        return replace(Predictions.empty(classes, int(model.latent_dim)), model=model_mark(model))
     probabilities = np.asarray(model.predict_proba(particles.patches), dtype=np.float64)
     latents = model.encode(particles.patches)
     return Predictions(
@@ -213,6 +239,7 @@ def predict_particles(particles: Particles, model: SSRVAE) -> Predictions:
         angle=np.asarray(latents.angle, dtype=np.float64),
         shift=np.asarray(latents.shift, dtype=np.float64),
         scale=np.asarray(latents.scale, dtype=np.float64),
+        model=model_mark(model),
     )
 
 

@@ -7,7 +7,7 @@ hand their results back to a slot on the main thread.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from psygnal import Signal
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.library.changes import Changes, carry_hand_labels
-from napari_ssrvae.library.classes import ParticleClass, next_class
+from napari_ssrvae.library.classes import ParticleClass, label_step_name, next_class
 from napari_ssrvae.library.correction import Correction
 from napari_ssrvae.library.history import History, Step
 from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState, shown_classes
@@ -72,7 +72,7 @@ class Session:
     def add_micrograph(self, micrograph: Micrograph, *, activate: bool = True) -> int:
         """Take a micrograph in and return its key; not a step of the history."""
         key = next(self._keys)
-        self.micrographs[key] = MicrographState(micrograph)
+        self.micrographs[key] = MicrographState(micrograph, become=self._gone)
         self.micrographs_changed.emit()
         if activate or self.active_key is None:
             self.activate(key)
@@ -140,7 +140,8 @@ class Session:
 
         Hand labels move to the new particle that covers most of the old one, so that finding
         particles again with another threshold loses none of them. Predictions of the old
-        particles go, since their ids mean nothing any more.
+        particles go, since their ids mean nothing any more; undo brings them back, unless another
+        model came since.
         """
         state = self.micrographs[key]
         if labels.shape != state.micrograph.image.shape:
@@ -154,21 +155,21 @@ class Session:
         before = (state.labels, state.particle_ids, state.hand_labels, state.recipe)
         ids = np.unique(labels)
         after = (labels, ids[ids > 0].astype(np.int64), carried, recipe)
-        predictions, corrected = state.predictions, state.corrected
+        said, corrected = state.said, state.corrected
         changes = Changes.everything(before[1].tolist(), after[1].tolist(), labels.shape)
 
-        def put(values: tuple, predicted: Predictions | None, corrected: bool) -> None:  # type: ignore[type-arg]
+        def put(values: tuple, said: Predictions | None, corrected: bool) -> None:  # type: ignore[type-arg]
             if (state := self.micrographs.get(key)) is None:
                 return
             state.labels, state.particle_ids, state.hand_labels, state.recipe = values
-            state.predictions, state.corrected = predicted, corrected
+            state.said, state.corrected = self._if_of_model(said), corrected
             self._tell_particles(key, changes if values is after else changes.reverted)
 
         self.history.do(
             Step(
                 name or f"find {after[1].size} particles",
                 lambda: put(after, None, False),
-                lambda: put(before, predictions, corrected),
+                lambda: put(before, said, corrected),
             )
         )
         return len(before[2]) - len(carried)
@@ -204,16 +205,14 @@ class Session:
             Of the micrographs that changed.
         """
         found = {
-            key: Correction.of(self.micrographs[key], labels, self.workflow)
-            for key, labels in corrected.items()
+            key: Correction.of(self.micrographs[key], labels) for key, labels in corrected.items()
         }
         made = {key: correction for key, correction in found.items() if correction is not None}
 
         def put(forward: bool) -> None:
             for key, correction in made.items():
                 if (state := self.micrographs.get(key)) is not None:
-                    changes = correction.put(state, forward, self.workflow)
-                    self._tell_particles(key, changes)
+                    self._tell_particles(key, correction.put(state, forward))
 
         if made:
             self.history.do(Step(name, lambda: put(True), lambda: put(False)))
@@ -269,7 +268,7 @@ class Session:
             for key, of_one in labels.items():
                 self._put_labels(key, of_one)
 
-        step_name = name or self._label_step_name([*after.values()])
+        step_name = name or label_step_name([*after.values()], self.classes)
         self.history.do(Step(step_name, lambda: put(after), lambda: put(before)))
 
     def label_selected(self, class_id: int) -> None:
@@ -284,14 +283,6 @@ class Session:
             raise InputError(f"There is no class {min(strange)}: add it to the table first.")
         if absent := set(changes).difference(state.particle_ids.tolist()):
             raise InputError(f"There is no particle {min(absent)} in {state.micrograph.name}.")
-
-    def _label_step_name(self, changes: Sequence[Mapping[int, int]]) -> str:
-        count = sum(len(of_one) for of_one in changes)
-        what = f"particle {next(iter(changes[0]))}" if count == 1 else f"{count:,} particles"
-        if not any(c for of_one in changes for c in of_one.values()):
-            return f"clear the label{'s' if count > 1 else ''} of {what}"
-        names = {self.class_name(c) for of_one in changes for c in of_one.values()}
-        return f"label {what} as {names.pop() if len(names) == 1 else 'several classes'}"
 
     def _put_labels(self, key: int, changes: Mapping[int, int]) -> None:
         if (state := self.micrographs.get(key)) is None:
@@ -320,12 +311,18 @@ class Session:
 
     def add_class(self, name: str | None = None) -> ParticleClass:
         """Add a class with the next free number and colour, as one undoable step."""
-        # The model would take the new class for one of the same number that was removed.
-        known = () if self.workflow is None else self.workflow.model.classes_.tolist()
-        new = next_class(self.classes, name, known)
+        new = next_class(self.classes, name, self.numbers_in_use())
         self._change_classes((*self.classes, new), f"add {new.name}")
         self.set_current_class(new.id)
         return new
+
+    def numbers_in_use(self) -> set[int]:
+        """Return the class numbers that a model may mean, also those the table has no more.
+
+        A model, or a training that still runs, would take a new class of such a number for the old.
+        """
+        known = set() if self.workflow is None else set(self.workflow.model.classes_.tolist())
+        return known.union(self._gone, (c.id for c in self.classes))
 
     def edit_class(
         self,
@@ -380,9 +377,14 @@ class Session:
         if tuple(order) != self.classes:
             self._change_classes(tuple(order), f"move {moved.name}")
 
-    def set_classes(self, classes: Iterable[ParticleClass]) -> None:
-        """Put another table of classes in place (of a loaded library, say), as one step."""
-        self._change_classes(tuple(classes), "change the classes")
+    def set_classes(
+        self, classes: Iterable[ParticleClass], renumbered: Mapping[int, int] | None = None
+    ) -> None:
+        """Put another table of classes in place (of a loaded library, say), as one step.
+
+        Hand labels of a class that is `renumbered` (old number → new one, 0 for none) follow.
+        """
+        self._change_classes(tuple(classes), "change the classes", renumbered)
 
     def _change_classes(
         self,
@@ -391,21 +393,23 @@ class Session:
         renumbered: Mapping[int, int] | None = None,
     ) -> None:
         """Put a table of classes in place; labels of one class become those of another, or none."""
-        before, renumbered = self.classes, renumbered or {}
+        before = self.classes
+        renumbered = {old: new for old, new in (renumbered or {}).items() if old != new}
         labels = {
             key: {p: c for p, c in state.hand_labels.items() if c in renumbered}
             for key, state in self.micrographs.items()
         }
-        predicted = {
-            key: (state.predictions, state.predictions.merged(renumbered))
-            for key, state in self.micrographs.items()
-            if state.predictions is not None and renumbered
-        }
-        gone = {old: renumbered.get(new, new) for old, new in self._gone.items()}
-        gone_before, gone_after = self._gone, {**gone, **renumbered}
+        ids = {c.id for c in after}
+        gone = {old: renumbered.get(new, new) for old, new in self._gone.items()} | renumbered
+        gone_before, gone_after = self._gone, {o: n for o, n in gone.items() if o not in ids}
+        if gone_after == gone_before:
+            gone_after = gone_before
 
         def put(classes: tuple[ParticleClass, ...], forward: bool) -> None:
             self.classes, self._gone = classes, gone_after if forward else gone_before
+            read = {key: state.predictions for key, state in self.micrographs.items()}
+            for state in self.micrographs.values():
+                state.become = self._gone
             for key, old in labels.items():
                 if old:
                     new = {p: renumbered[c] for p, c in old.items()}
@@ -414,10 +418,8 @@ class Session:
                 self.current_class = renumbered.get(self.current_class, 0) or classes[0].id
                 self.current_class_changed.emit()
             self.classes_changed.emit()
-            for key, (were, become) in predicted.items():
-                state = self.micrographs.get(key)
-                if state is not None and state.predictions is (were if forward else become):
-                    state.predictions = become if forward else were
+            for key, seen in read.items():
+                if self.micrographs[key].predictions is not seen:
                     self.predictions_changed.emit(key)
 
         self.history.do(Step(name, lambda: put(after, True), lambda: put(before, False)))
@@ -437,34 +439,50 @@ class Session:
     def set_predictions(self, key: int, predictions: Predictions | None) -> None:
         """Put predictions in place; they are derived, so this is no step of the history.
 
-        Of classes that were merged or removed meanwhile, they speak as the table does now.
+        They are kept as they were said; `MicrographState.predictions` reads them with the classes
+        of the table. What another model than the session's said is dropped.
         """
-        if predictions is not None:
-            predictions = self._of_classes_now(predictions)
-        self.micrographs[key].predictions = predictions
-        self.predictions_changed.emit(key)
+        said = self._if_of_model(predictions)
+        if said is predictions:
+            self.micrographs[key].said = said
+            self.predictions_changed.emit(key)
 
-    def _of_classes_now(self, predictions: Predictions) -> Predictions:
-        known = {c.id for c in self.classes}
-        gone = {old: new for old, new in self._gone.items() if old not in known}
-        return predictions.merged(gone) if gone else predictions
+    def _if_of_model(self, said: Predictions | None) -> Predictions | None:
+        """Return predictions of the model that there is, None for others'; any without a model."""
+        known = said is None or self.workflow is None or said.is_of(self.workflow.model)
+        return said if known else None
 
     def add_predictions(self, key: int, predictions: Predictions) -> None:
         """Put predictions of some particles beside those of the others; no step either.
 
-        Where the others are of a model with other classes, nothing is added.
+        Where the others are of another model, nothing is added.
         """
-        before = self.micrographs[key].predictions
-        predictions = self._of_classes_now(predictions)
+        before = self.micrographs[key].said
         if before is None:
             self.set_predictions(key, predictions)
         elif before.agrees_with(predictions):
             self.set_predictions(key, before.updated(predictions))
 
-    def set_workflow(self, workflow: Workflow | None) -> None:
-        """Put a trained workflow in place (or take it away)."""
+    def set_workflow(
+        self, workflow: Workflow | None, said: Mapping[int, Predictions] | None = None
+    ) -> None:
+        """Put a trained workflow in place (or take it away); what another model said goes.
+
+        Parameters
+        ----------
+        workflow : Workflow or None
+            With its model.
+        said : mapping of int to Predictions, optional
+            Micrograph key → what the new model says of it.
+        """
         self.workflow = workflow
+        before = {key: state.said for key, state in self.micrographs.items()}
+        for key, state in self.micrographs.items():
+            state.said = self._if_of_model((said or {}).get(key, state.said))
         self.workflow_changed.emit()
+        for key, old in before.items():
+            if self.micrographs[key].said is not old:
+                self.predictions_changed.emit(key)
 
     # -- selection -------------------------------------------------------------------------
     def select(self, selection: Selection | None) -> None:

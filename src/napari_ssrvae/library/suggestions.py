@@ -70,8 +70,9 @@ def suggest_labels(
     model : SSRVAE
         Trained; see its `suggest` for how it chooses.
     particles, predictions : mapping of micrograph key
-        Extracted particles and what the model says of them; micrographs of which another model
-        spoke, and particles of which nothing is said, are passed over.
+        Extracted particles and what the model says of them, in its classes or in what became of
+        them; micrographs of which another model spoke, and particles of which nothing is said, are
+        passed over.
     hand_labels : mapping of micrograph key to mapping of particle id to class id
         Particles with a label are not suggested.
     n : int
@@ -80,15 +81,20 @@ def suggest_labels(
     Returns
     -------
     list of Suggestion
-        Empty where all particles are labelled, or the model has fewer than two classes.
+        Empty where all particles are labelled, or there are fewer than two classes.
     """
-    if len(model.classes_) < 2:
+    from napari_ssrvae.library.predictions import model_mark
+
+    mark = model_mark(model)
+    of_model = [said for said in predictions.values() if said.model == mark]
+    classes = of_model[0].model_classes if of_model else np.empty(0, np.int64)
+    if len(classes) < 2:
         return []
     places, images, probabilities, labelled = [], [], [], []
     for key, part in particles.items():
         said = predictions[key]
-        if not np.array_equal(said.model_classes, model.classes_):
-            continue  # what another model said, or of classes that were merged since
+        if said.model != mark:
+            continue
         ids = part.table["label"].to_numpy(dtype=np.int64)
         known = np.isin(ids, list(hand_labels.get(key, ())))
         labelled.append(part.patches[known])
@@ -106,7 +112,7 @@ def suggest_labels(
         labelled=known_images if len(known_images) else None,
         probabilities=p,
     )
-    return [_suggestion(places[row], p[row], model.classes_) for row in rows.tolist()]
+    return [_suggestion(places[row], p[row], classes) for row in rows.tolist()]
 
 
 def suggestion_of(place: Place, predictions: Predictions) -> Suggestion | None:

@@ -57,7 +57,7 @@ class ParticleCatalogue(QObject):
 
     def _on_edited(self, key: int, changes: Changes) -> None:
         """Keep the pictures of particles that a correction left as they were."""
-        pictures, state = self._pictures.get(key), self.session.micrographs[key]
+        pictures, state = self._pictures.pop(key, None), self.session.micrographs[key]
         if pictures is not None and not changes.whole:
             now = steps.FrozenMicrograph.of(key, state)
             self._pictures[key] = pictures.without(changes.before, now)
@@ -130,7 +130,8 @@ class ParticleCatalogue(QObject):
 
     def _has_all(self, key: int, state: MicrographState) -> bool:
         pictures = self._pictures.get(key)
-        return state.particle_ids.size == (0 if pictures is None else len(pictures.patches))
+        known = () if pictures is None else pictures.measures["label"].to_numpy()
+        return np.array_equal(state.particle_ids, known)
 
     def _alike(self) -> tuple[PatchSettings, float | None]:
         """Return how to cut out: as the model does, else as the others were, else as it comes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssrvae.errors import ParticleError
+from napari_ssrvae.library.classes import joined_classes
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.restoring import restore_library
 
@@ -102,11 +103,29 @@ class Files(QObject):
         workflow, images = opened
         self.workbench.jobs.cancel("train")  # of a model that is no longer wanted
         self.workbench.class_images = dict(images)
-        self.session.set_classes(workflow.classes)
-        self.session.set_workflow(workflow)
+        kept = self._take_classes_of(workflow)
+        self.workbench.put_workflow(workflow)
         self.workbench.set_armed(True)
         self.workbench.class_images_changed.emit()
-        self._tell("The model is ready: every image that you open is classified.")
+        self._tell(f"The model is ready: every image that you open is classified.{kept}")
+
+    def _take_classes_of(self, workflow: Workflow) -> str:
+        """Take the model's table of classes; hand labels stay with the names that they had.
+
+        Returns
+        -------
+        str
+            A sentence on labelled classes that the model does not know, or nothing.
+        """
+        counts = self.session.hand_counts()
+        labelled = [c for c in self.session.classes if counts[c.id]]
+        known = {c.name for c in workflow.classes}
+        classes, numbers = joined_classes(
+            workflow.classes, labelled, workflow.model.classes_.tolist()
+        )
+        self.session.set_classes(classes, numbers)
+        own = ", ".join(c.name for c in labelled if c.name not in known)
+        return f" It does not know {own}, which you labelled: those labels stay." if own else ""
 
     def open_library(self, path: str) -> None:
         """Open a saved particle library into the session."""

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +51,21 @@ class FrozenMicrograph:
     labels: NDArray[np.int32]
     hand_labels: Mapping[int, int]
     predictions: Predictions | None = None
+    become: Mapping[int, int] = field(default_factory=dict)  # as in MicrographState
 
     @classmethod
     def of(cls, key: int, state: MicrographState) -> FrozenMicrograph:
         """Take what a job needs; the session replaces its arrays and never changes them."""
         if state.labels is None:
             raise InputError(f"Find the particles of {state.micrograph.name} first.")
-        return cls(key, state.micrograph, state.labels, dict(state.hand_labels), state.predictions)
+        return cls(
+            key,
+            state.micrograph,
+            state.labels,
+            dict(state.hand_labels),
+            state.predictions,
+            state.become,
+        )
 
     @cached_property
     def grey_levels(self) -> GreyLevels:
@@ -423,7 +431,7 @@ def export(
             workflow.model,
             names=classes,
             labels=m.hand_labels,
-            predictions=_of_all(particles, workflow, m.predictions),
+            predictions=_of_all(particles, workflow, m),
             micrograph=m.micrograph,
             label_image=m.labels,
         )
@@ -438,19 +446,16 @@ def export(
     return path, len(library)
 
 
-def _of_all(
-    particles: Particles, workflow: Workflow, said: Predictions | None
-) -> Predictions | None:
+def _of_all(particles: Particles, workflow: Workflow, m: FrozenMicrograph) -> Predictions:
     """Return predictions of all particles: those that were corrected may have none yet."""
     from napari_ssrvae.library.predictions import predict_particles
 
-    if said is None:
-        return None
-    missing = ~np.isin(particles.table["label"].to_numpy(), said.particle_ids)
-    if not missing.any():
+    said, ids = m.predictions, particles.table["label"].to_numpy()
+    missing = ~np.isin(ids, [] if said is None else said.particle_ids)
+    if said is not None and not missing.any():
         return said
-    more = predict_particles(particles.subset(missing), workflow.model)
-    return said.updated(more) if said.agrees_with(more) else None
+    more = predict_particles(particles.subset(missing), workflow.model).merged(m.become)
+    return more if said is None else said.updated(more)
 
 
 def open_library(path: Path) -> Generator[None, None, ParticleLibrary]:

@@ -123,7 +123,15 @@ class Suggesting(QObject):
                 self.go_on()
             else:
                 self._set_current(None)
-                self.workbench.message.emit("Every classified particle has a label.", False)
+                self.workbench.message.emit(self._why_none(), False)
+
+    def _why_none(self) -> str:
+        """Say why no particle is worth a label."""
+        for state in self.session.micrographs.values():
+            said = state.predictions
+            if said is not None and len(said.model_classes) < 2:
+                return "The classes of the model are one by now: train again to be led further."
+        return "Every classified particle has a label."
 
     def _on_error(self, _error: Exception) -> None:
         self._wanted = False

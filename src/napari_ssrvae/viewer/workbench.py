@@ -339,18 +339,22 @@ class Workbench(QObject):
         if before is not None and self.session.workflow is not before:
             return  # another model was opened meanwhile
         self.class_images = dict(trained.class_images)
-        self.session.set_workflow(trained.workflow)
+        said, labelled = {}, []
         for frozen in trained_on:
             state = self.session.micrographs.get(frozen.key)
             if state is None or state.labels is None:
                 continue
-            said = still_true(trained.predictions[frozen.key], frozen.labels, state.labels)
-            if not len(said) and state.predictions is None:
+            true = still_true(trained.predictions[frozen.key], frozen.labels, state.labels)
+            if not len(true) and state.predictions is None:
                 continue  # they were found anew meanwhile
-            self.session.set_predictions(frozen.key, said)
-            self.correcting.classify_missing(frozen.key)
+            said[frozen.key] = true
             if state.hand_labels != frozen.hand_labels:
-                self.retraining.remember(frozen.key)
+                labelled.append(frozen.key)
+        self.put_workflow(trained.workflow, said)
+        for key in said:
+            self.correcting.classify_missing(key)
+        for key in labelled:
+            self.retraining.remember(key)
         self.retraining.learned({frozen.key: frozen.hand_labels for frozen in trained_on})
         self.class_images_changed.emit()
         if before is None:
@@ -359,6 +363,38 @@ class Workbench(QObject):
             QTimer.singleShot(VIEWS_MS, partial(self.views_wanted.emit, ""))
 
     # -- classification --------------------------------------------------------------------
+    def put_workflow(self, workflow: Workflow, said: dict[int, Any] | None = None) -> None:
+        """Work with another model; what an older one had classified, it classifies again.
+
+        Parameters
+        ----------
+        workflow : Workflow
+            With the model.
+        said : dict of int to Predictions, optional
+            Micrograph key → what it says of it.
+        """
+        states = self.session.micrographs
+        classified = [key for key, state in states.items() if state.predictions is not None]
+        self.session.set_workflow(workflow, said)
+        for key in classified:
+            if states[key].predictions is None:
+                self.classify_again(key)
+
+    def classify_again(self, key: int) -> None:
+        """Classify a micrograph of which another model than the present one spoke."""
+        state, workflow = self.session.micrographs.get(key), self.session.workflow
+        if state is None or workflow is None or not state.particle_ids.size:
+            return
+        frozen = steps.FrozenMicrograph.of(key, state)
+        self.jobs.start(
+            f"classify again {key}",
+            steps.classify,
+            workflow,
+            [frozen],
+            title=f"Classifying {state.micrograph.name} with the new model",
+            on_done=partial(self._on_classified, workflow, {key: frozen.labels}),
+        )
+
     def set_armed(self, armed: bool) -> None:
         """Classify every image that is opened from now on, or stop doing so."""
         self.armed = armed
@@ -382,13 +418,18 @@ class Workbench(QObject):
                 workflow,
                 [frozen],
                 title=f"Classifying {state.micrograph.name}",
-                on_done=partial(self._on_classified, {key: frozen.labels}),
+                on_done=partial(self._on_classified, workflow, {key: frozen.labels}),
             )
 
-    def _on_classified(self, made_for: dict[int, Any], predictions: dict[int, Any]) -> None:
+    def _on_classified(
+        self, workflow: Workflow, made_for: dict[int, Any], predictions: dict[int, Any]
+    ) -> None:
         for key, predicted in predictions.items():
             state = self.session.micrographs.get(key)
-            if state is not None and state.labels is not None:
+            if self.session.workflow is not workflow:  # another one came meanwhile
+                if state is not None and state.predictions is None:
+                    self.classify_again(key)
+            elif state is not None and state.labels is not None:
                 said = still_true(predicted, made_for[key], state.labels)
                 self.session.set_predictions(key, said)
                 self.correcting.classify_missing(key)
@@ -409,12 +450,14 @@ class Workbench(QObject):
                 workflow,
                 frozen,
                 title=f"Classifying {len(frozen)} micrographs",
-                on_done=partial(self._on_classified, {m.key: m.labels for m in frozen}),
+                on_done=partial(self._on_classified, workflow, {m.key: m.labels for m in frozen}),
             )
 
     def find_and_classify(self, key: int, *, kind: str | None = None) -> None:
         """Treat a micrograph as the model's workflow does; the newest job of a kind counts."""
         state, workflow = self.session.micrographs[key], self.session.workflow
+        if workflow is None:
+            return
         self.stacks.keep(key)
         self.jobs.start(
             kind or f"live {key}",
@@ -426,8 +469,11 @@ class Workbench(QObject):
             on_done=partial(self._on_live, key, workflow, state.labels),
         )
 
-    def _on_live(self, key: int, workflow: Any, before: Any, result: tuple[Any, Any]) -> None:
+    def _on_live(self, key: int, workflow: Workflow, before: Any, result: tuple[Any, Any]) -> None:
         if self._outdated(key, before):
+            return
+        if self.session.workflow is not workflow:  # another one came meanwhile
+            self.find_and_classify(key)
             return
         labels, predictions = result
         micrograph = self.session.micrographs[key].micrograph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -13,6 +14,8 @@ from napari_ssrvae.viewer.steps import FrozenMicrograph
 if TYPE_CHECKING:
     from napari_ssrvae.library.session import Session
     from napari_ssrvae.viewer.jobs import Jobs
+
+_NUMBERS = count(1)
 
 PAUSE_MS = 60
 """A person who clicks through particles faster than this sees the last one only."""
@@ -26,7 +29,7 @@ class Latest(QObject):
     jobs : Jobs
         Where the work is done.
     kind : str
-        Of its jobs.
+        Of its jobs; two views of a kind do not wait for each other.
     on_done : callable
         Called with the result of the newest request, on the main thread.
     """
@@ -35,7 +38,7 @@ class Latest(QObject):
         self, jobs: Jobs, kind: str, on_done: Callable[[Any], None], parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._jobs, self._kind, self._on_done = jobs, kind, on_done
+        self._jobs, self._kind, self._on_done = jobs, f"{kind} {next(_NUMBERS)}", on_done
         self._wanted: tuple[Any, ...] | None = None
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._start)
