@@ -71,7 +71,7 @@ def test_two_numbers_that_change_places_are_exchanged(predictions: Predictions) 
     swapped = predictions.merged({1: 2, 2: 1})
     assert swapped.model_classes.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(
-        swapped.probabilities, predictions.probabilities[:, [1, 0, 2, 3]], atol=1e-9
+        swapped.probabilities, predictions.probabilities[:, [1, 0, 2, 3]], atol=1e-6
     )
 
 
