@@ -41,11 +41,11 @@ class GalleryTab(Tab):
             ranges=("confidence", *catalogue.sizes),
         )
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Mark what is selected."""
         selection = self.session.selection
         focus = self._drawn.row(selection.focus) if selection else None
-        self.gallery.set_selected(self._drawn.rows(selection), focus)
+        self.gallery.set_selected(self._drawn.rows(selection), focus, reveal=changed)
 
     def _select(self, rows: NDArray[np.int64]) -> None:
         self.session.select(self._drawn.selection(rows))

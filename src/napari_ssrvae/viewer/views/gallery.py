@@ -196,7 +196,9 @@ class Gallery(ThemedWidget):
         """Ask for the pictures anew."""
         self.grid.forget_pictures()
 
-    def set_selected(self, rows: ArrayLike, focus: int | None = None) -> None:
+    def set_selected(
+        self, rows: ArrayLike, focus: int | None = None, *, reveal: bool = True
+    ) -> None:
         """Mark what is selected; what was selected elsewhere is scrolled into sight.
 
         Parameters
@@ -205,6 +207,9 @@ class Gallery(ThemedWidget):
             Rows of the items.
         focus : int, optional
             The one of them that stands for all.
+        reveal : bool
+            Scroll to it and let the arrow keys start there; False where the same selection is only
+            marked again.
 
         Raises
         ------
@@ -222,7 +227,8 @@ class Gallery(ThemedWidget):
         if not self._making:
             if changed and self._arranged_by.show is Show.SELECTED:
                 self._arrange()
-            self.grid.set_focus_row(focus, reveal=True)
+            if reveal and focus is not None:
+                self.grid.set_focus_row(focus, reveal=True)
         self._tell()
 
     def shown_rows(self) -> Rows:
