@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QComboBox, QShortcut, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.picking import SHORTCUTS
 from napari_ssrvae.viewer.tabs.base import Tab
@@ -26,6 +26,31 @@ SIZES = (640, 230)
 """Widths of the tabs and of the inspector beside them, as far as there is room, px."""
 
 T = TypeVar("T", bound=Tab)
+
+
+class TypingFirst(QObject):
+    """Lets a list of choices have the letters and digits that are typed while it has the focus.
+
+    The views' shortcuts would reach through it, even while it is open: "m" for "mean intensity"
+    would merge particles.
+    """
+
+    def guard(self, combo: QComboBox) -> None:
+        """Watch a box and the list that it opens."""
+        combo.installEventFilter(self)
+        combo.view().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take a plain key before any shortcut does."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            none, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+            held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            removes = event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+            types = bool(event.text()) and event.text().isprintable()
+            if held in (none, shift) and (types or removes):
+                event.accept()
+                return True
+        return bool(super().eventFilter(watched, event))
 
 
 class ParticleViews(QWidget):
@@ -59,6 +84,9 @@ class ParticleViews(QWidget):
             binding = QShortcut(keys, self)
             binding.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             binding.activated.connect(partial(self.workbench.picker.press_elsewhere, shortcut))
+        typing_first = TypingFirst(self)
+        for combo in self.findChildren(QComboBox):
+            typing_first.guard(combo)
 
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""

@@ -52,7 +52,7 @@ class GalleryTab(Tab):
 
     def _go_to(self, row: int) -> None:
         place = self._drawn.place(row)
-        self.workbench.select(place.key, place.particle, center=True)
+        self.workbench.select(*place, center=True, among=True)
 
     def _pictures(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         if not _same_particles(self.catalogue.current(), self._drawn):

@@ -79,6 +79,7 @@ class InspectorTab(Tab):
             view.angle if rotates else None,
             bars,
             facts,
+            note,
         )
 
     def _bars(self, place: Place) -> list[ProbabilityBar]:
