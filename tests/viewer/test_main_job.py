@@ -97,7 +97,9 @@ def test_from_a_micrograph_to_a_library_and_back(
     views = hands.dock.views
     assert views is not None
     assert views.isVisible()
+    views.show_tab(ClassImagesTab.title)
     assert views.tab(ClassImagesTab).overview.names()
+    views.show_tab(LatentTab.title)
     target = clumps[2][0]
     latent = views.tab(LatentTab)
     plot, point = latent.plot, latent.point_of(Place(hands.session.active_key, target))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QComboBox, QShortcut, QWidget
 
 from napari_ssrvae.viewer.picking import SHORTCUTS, Shortcut
 
@@ -43,3 +43,28 @@ def bind_keys(
             context.WidgetWithChildrenShortcut if children else context.WidgetShortcut
         )
         binding.activated.connect(partial(press, shortcut))
+
+
+class TypingFirst(QObject):
+    """Lets a list of choices have the letters and digits that are typed while it has the focus.
+
+    The views' shortcuts would reach through it, even while it is open: "m" for "mean intensity"
+    would merge particles.
+    """
+
+    def guard(self, combo: QComboBox) -> None:
+        """Watch a box and the list that it opens."""
+        combo.installEventFilter(self)
+        combo.view().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take a plain key before any shortcut does."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            none, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+            held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            removes = event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+            types = bool(event.text()) and event.text().isprintable()
+            if held in (none, shift) and (types or removes):
+                event.accept()
+                return True
+        return bool(super().eventFilter(watched, event))

@@ -58,7 +58,11 @@ SHORTCUTS = (
         "press_current",
     ),
     Shortcut("N", "go to the next particle that is worth a label", "ask_next"),
-    Shortcut("A", "give it the class that the model takes it for, and go on", "ask_accept"),
+    Shortcut(
+        "A",
+        "give it the class that the model takes it for, and go on; or do so for all selected",
+        "ask_accept",
+    ),
     Shortcut("M", "merge the selected particles into one", "ask_merge", gives_way=True),
     Shortcut(
         "S",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssrvae.library.changes import Changes
-from napari_ssrvae.library.selection import Place
+from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.suggestions import Suggestion, suggestion_of
 from napari_ssrvae.viewer import steps
 
@@ -96,8 +96,14 @@ class Suggesting(QObject):
             self.workbench.message.emit("Train a model first: it says what is worth a label.", True)
 
     def accept(self) -> None:
-        """Give the particle the class that the model takes it for, and go on."""
-        suggestion = self.current
+        """Give the particle the class that the model takes it for, and go on.
+
+        Where several are selected, all of them get it and stay selected: they are what is meant.
+        """
+        suggestion, chosen = self.current, self.session.selection
+        if suggestion is None and chosen is not None and len(chosen) > 1:
+            self._accept_all(chosen)
+            return
         if suggestion is not None:
             key, particle = suggestion.place
             self.session.label(
@@ -107,6 +113,30 @@ class Suggesting(QObject):
                 f"for particle {particle}",
             )
         self.go_on()
+
+    def _accept_all(self, chosen: Selection) -> None:
+        """Give each selected particle the class that the model takes it for, as one step."""
+        wanted = {key: self._said(key, ids) for key, ids in chosen.members.items()}
+        count = sum(len(of_one) for of_one in wanted.values())
+        if count:
+            name = f"accept the model's classes for {count:,} particle{'s' if count > 1 else ''}"
+            self.session.label_all(wanted, name=name)
+        if count < len(chosen):
+            missing = "all" if not count else f"{len(chosen) - count:,}"
+            self.workbench.message.emit(
+                f"Of {len(chosen):,} selected particles, {missing} got no label: the model has "
+                "not classified them. Train, or classify their micrograph.",
+                not count,
+            )
+
+    def _said(self, key: int, ids: frozenset[int]) -> dict[int, int]:
+        """Return the classes that the model takes some particles for, where it knows them."""
+        predictions = self.session.micrographs[key].predictions
+        if predictions is None:
+            return {}
+        known = {c.id for c in self.session.classes}
+        said = zip(predictions.particle_ids.tolist(), predictions.class_ids.tolist(), strict=True)
+        return {particle: c for particle, c in said if particle in ids and c in known}
 
     # -- what happens meanwhile --------------------------------------------------------------
     def _show(self, suggestion: Suggestion) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_ssrvae.viewer.key_binding import bind_keys
+from napari_ssrvae.viewer.key_binding import TypingFirst, bind_keys
 from napari_ssrvae.viewer.tabs.base import Tab
 from napari_ssrvae.viewer.tabs.gallery import GalleryTab
 from napari_ssrvae.viewer.tabs.inspector import InspectorTab
@@ -58,6 +58,9 @@ class ParticleViews(QWidget):
         bind_keys(self, press, children=True, giving_way=False)
         for kind in (LatentTab, GalleryTab):  # a table's Delete must not delete particles
             bind_keys(self.tab(kind), press, children=True, giving_way=True)
+        typing_first = TypingFirst(self)
+        for combo in self.findChildren(QComboBox):
+            typing_first.guard(combo)
 
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""

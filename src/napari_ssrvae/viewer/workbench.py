@@ -485,8 +485,13 @@ class Workbench(QObject):
             self._tell(note)
 
     # -- selection -------------------------------------------------------------------------
-    def select(self, key: int, particle: int, *, center: bool, zoom: bool = False) -> None:
-        """Select a particle in all views; optionally move the camera to it, and near it."""
+    def select(
+        self, key: int, particle: int, *, center: bool, zoom: bool = False, among: bool = False
+    ) -> None:
+        """Select a particle in all views; optionally move the camera to it, and near it.
+
+        With `among`, the others that are selected with it stay so.
+        """
         if key not in self.session.micrographs:
             return
         if key != self.session.active_key:
@@ -501,7 +506,10 @@ class Workbench(QObject):
             camera.center = (0.0, y, x)
             if zoom and index is not None:
                 camera.zoom = max(camera.zoom, self._zoom_on(key, index.box(particle)))
-        self.session.select(Selection.one(key, particle))
+        before, chosen = self.session.selection, Selection.one(key, particle)
+        if among and before is not None and chosen.focus in before:
+            chosen = before.extended(chosen)
+        self.session.select(chosen)
         if center:
             self.picker.mean_selection()
 

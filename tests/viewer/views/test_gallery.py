@@ -256,6 +256,19 @@ def test_what_is_selected_elsewhere_scrolls_into_sight_and_what_is_selected_here
     assert owner.view.grid.verticalScrollBar().value() == at
 
 
+def test_who_scrolls_on_after_a_click_is_not_taken_back(qtbot, owner):
+    interval = QApplication.doubleClickInterval()
+    QApplication.setDoubleClickInterval(1)
+    try:
+        owner.click(0)
+        bar = owner.view.grid.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        qtbot.wait(150)  # Qt scrolls to what was clicked 100 ms after a double click could come
+        assert bar.value() == bar.maximum() > 0
+    finally:
+        QApplication.setDoubleClickInterval(interval)
+
+
 def test_ctrl_keeps_what_the_filter_hides_and_the_line_says_so(owner):
     owner.click(0)
     owner.choose(owner.view.bar.classes, "dimer")
@@ -412,6 +425,26 @@ def test_the_first_predictions_sort_what_had_no_order_yet(owner):
 def test_other_particles_are_sorted_at_once(owner):
     owner.show(items_of(7, columns={"confidence": np.linspace(1, 0.5, 7)}))
     assert owner.view.shown_rows().tolist() == [6, 5, 4, 3, 2, 1, 0]
+
+
+def test_when_some_particles_go_one_stays_where_one_looks(owner):
+    owner.click(N - 3)
+    bar = owner.view.grid.verticalScrollBar()
+    bar.setValue(bar.maximum() - 5)
+    looked_at = bar.value()
+    places, columns = np.arange(N), items_of().columns
+
+    def without(gone):
+        kept = np.setdiff1d(places, gone)
+        owner.show(GalleryItems.of(kept[:, None], columns={k: v[kept] for k, v in columns.items()}))
+        return kept
+
+    assert without([0])[owner.view.grid.focus_row()] == N - 3, "the same particle, one tile before"
+    assert bar.value() == looked_at > 0
+    kept = without([0, N - 3])
+    assert kept[owner.view.grid.focus_row()] == N - 2, "what has taken its place"
+    kept = without([0, N - 3, N - 2, N - 1])
+    assert kept[owner.view.grid.focus_row()] == N - 4, "the last one"
 
 
 # ------------------------------------------------------------------ pictures

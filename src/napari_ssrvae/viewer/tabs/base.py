@@ -44,8 +44,15 @@ class Tab(QWidget):
         """Show the catalogue as it stands; `show_selection` follows."""
         raise NotImplementedError
 
-    def show_selection(self) -> None:
-        """Show what is selected."""
+    def show_selection(self, changed: bool = False) -> None:
+        """Show what is selected.
+
+        Parameters
+        ----------
+        changed : bool
+            Whether another selection was made since, which is then to come into sight; else the
+            same one is only drawn again, and the person stays where they look.
+        """
 
     def show_later(self) -> None:
         """Refresh now, or once the tab is seen."""
@@ -59,12 +66,12 @@ class Tab(QWidget):
     def _catch_up(self) -> None:
         if not self.isVisible():
             return
-        if self._outdated:
-            self._outdated, self._selection_outdated = False, True
+        outdated, changed = self._outdated, self._selection_outdated
+        self._outdated = self._selection_outdated = False
+        if outdated:
             self.refresh()
-        if self._selection_outdated:
-            self._selection_outdated = False
-            self.show_selection()
+        if outdated or changed:
+            self.show_selection(changed)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Draw what has changed while nobody looked."""

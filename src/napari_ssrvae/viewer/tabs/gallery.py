@@ -41,18 +41,18 @@ class GalleryTab(Tab):
             ranges=("confidence", *catalogue.sizes),
         )
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Mark what is selected."""
         selection = self.session.selection
         focus = self._drawn.row(selection.focus) if selection else None
-        self.gallery.set_selected(self._drawn.rows(selection), focus)
+        self.gallery.set_selected(self._drawn.rows(selection), focus, reveal=changed)
 
     def _select(self, rows: NDArray[np.int64]) -> None:
         self.session.select(self._drawn.selection(rows))
 
     def _go_to(self, row: int) -> None:
         place = self._drawn.place(row)
-        self.workbench.select(place.key, place.particle, center=True)
+        self.workbench.select(*place, center=True, among=True)
 
     def _pictures(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         if not _same_particles(self.catalogue.current(), self._drawn):

@@ -33,7 +33,7 @@ class InspectorTab(Tab):
     def refresh(self) -> None:
         """Nothing but the selection is shown; `show_selection` follows."""
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Look at the particle in focus."""
         selection = self.session.selection
         self._place = None if selection is None else selection.focus
@@ -79,6 +79,7 @@ class InspectorTab(Tab):
             view.angle if rotates else None,
             bars,
             facts,
+            note,
         )
 
     def _bars(self, place: Place) -> list[ProbabilityBar]:

@@ -69,14 +69,14 @@ class LatentTab(Tab):
             color_label=points.label,
         )
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Mark the points of what is selected."""
         selection = self.session.selection
         if selection is None or self._shown is None:
             self.plot.select(None)
             return
         others = self._shown.rows(selection) if len(selection) > 1 else ()
-        self.plot.select(self._shown.row(selection.focus), others=others)
+        self.plot.select(self._shown.row(selection.focus), others=others, reveal=changed)
 
     # -- beside the pointer ----------------------------------------------------------------
     def _picture(self, row: int) -> NDArray[np.uint8] | None:

@@ -98,7 +98,7 @@ class ClassImagesTab(Tab):
         """Say whether something is still being drawn."""
         return self._drawing.waiting() or self._cutting.waiting()
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Mark where the selected particle lies."""
         selection, drawn = self.session.selection, self._drawn
         if drawn is None:

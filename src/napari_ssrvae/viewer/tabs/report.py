@@ -112,7 +112,7 @@ class ReportTab(Tab):
                 self._show_disagreements(self.catalogue.current(), report)
         self.view.set_savable(self.can_save(page))
 
-    def show_selection(self) -> None:
+    def show_selection(self, changed: bool = False) -> None:
         """Mark the row of the particle in focus."""
         if self.view.page == DISAGREEMENTS:
             focus = self.session.selection.focus if self.session.selection else None

@@ -20,6 +20,7 @@ from qtpy.QtCore import (
     QRectF,
     QSize,
     Qt,
+    QTimerEvent,
     Signal,
 )
 from qtpy.QtGui import (
@@ -126,7 +127,7 @@ class TileGrid(QAbstractItemView):
         # and what that gesture began with, from which a longer or shorter range starts again.
         self._selected = self._wanted = self._fixed = np.zeros(0, bool)
         self._band: tuple[QPoint, QPoint] | None = None
-        self._takes_out = False
+        self._takes_out = self._is_late = False
         self.setModel(self.tiles)
         self.setSelectionModel(AskedSelection(self.tiles, self._choose))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -255,12 +256,18 @@ class TileGrid(QAbstractItemView):
     ) -> None:
         """Scroll until a tile is seen whole."""
         rect, bar = self.visualRect(index), self.verticalScrollBar()
-        if not rect.isValid():
+        if not rect.isValid() or self._is_late:
             return
         if rect.top() < 0:
             bar.setValue(bar.value() + rect.top())
         elif rect.bottom() >= self.viewport().height():
             bar.setValue(bar.value() + rect.bottom() + 1 - self.viewport().height())
+
+    def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802
+        """Do not go back to what was clicked half a second ago: the person may have scrolled."""
+        self._is_late = True
+        super().timerEvent(event)
+        self._is_late = False
 
     def horizontalOffset(self) -> int:  # noqa: N802
         """Return 0: tiles wrap."""

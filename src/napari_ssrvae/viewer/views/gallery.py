@@ -151,7 +151,7 @@ class Gallery(ThemedWidget):
         """Show these particles.
 
         The same particles as before (`GalleryItems.places`) stay where they are, and selected;
-        others are sorted at once.
+        others are sorted at once, and the person goes on looking at the same height.
 
         Parameters
         ----------
@@ -165,6 +165,7 @@ class Gallery(ThemedWidget):
             Columns that a range can be chosen of.
         """
         same = items.same_particles(self._items)
+        scrolled, current = self.grid.verticalScrollBar().value(), self._current()
         self._items = items
         self.bar.set_choices(items, [name for name, _ in legend], micrograph_names, ranges)
         if not same:
@@ -172,12 +173,30 @@ class Gallery(ThemedWidget):
             self._selected = np.zeros(len(items), bool)
             self.grid.set_rows(np.empty(0, np.int64), back_to_top=False)
         self.grid.set_items(items, [color for _, color in legend])
-        if not same or self.bar.wish() != self._arranged_by or self._may_sort_at_last():
+        as_before = self.bar.wish() == self._arranged_by
+        if not same or not as_before or self._may_sort_at_last():
             self._arrange()
+            if not same and as_before:
+                self._go_back(scrolled, *current)
         else:
             fresh = arrange(items, self._arranged_by, self._selected)
             self._is_outdated = not np.array_equal(fresh, self.shown_rows())
             self._tell()
+
+    def _current(self) -> tuple[Rows | None, int]:
+        """Return which particle the arrow keys start from, and at which position it is shown."""
+        row = self.grid.focus_row()
+        place = None if row is None else self._items.places[row]
+        return place, int(self.grid.currentIndex().row())
+
+    def _go_back(self, scrolled: int, place: Rows | None, position: int) -> None:
+        """Look at what was looked at, or, where it is gone, at what has taken its position."""
+        rows = self.shown_rows()
+        if place is not None and len(rows):
+            found = np.flatnonzero((self._items.places[rows] == place).all(axis=1))
+            at = int(found[0]) if len(found) else min(position, len(rows) - 1)
+            self.grid.set_focus_row(int(rows[at]))
+        self.grid.verticalScrollBar().setValue(scrolled)
 
     def _may_sort_at_last(self) -> bool:
         """Say whether an order of unknown values may become one of known ones, unasked.
@@ -196,7 +215,9 @@ class Gallery(ThemedWidget):
         """Ask for the pictures anew."""
         self.grid.forget_pictures()
 
-    def set_selected(self, rows: ArrayLike, focus: int | None = None) -> None:
+    def set_selected(
+        self, rows: ArrayLike, focus: int | None = None, *, reveal: bool = True
+    ) -> None:
         """Mark what is selected; what was selected elsewhere is scrolled into sight.
 
         Parameters
@@ -205,6 +226,9 @@ class Gallery(ThemedWidget):
             Rows of the items.
         focus : int, optional
             The one of them that stands for all.
+        reveal : bool
+            Scroll to it and let the arrow keys start there; False where the same selection is only
+            marked again.
 
         Raises
         ------
@@ -222,7 +246,8 @@ class Gallery(ThemedWidget):
         if not self._making:
             if changed and self._arranged_by.show is Show.SELECTED:
                 self._arrange()
-            self.grid.set_focus_row(focus, reveal=True)
+            if reveal and focus is not None:
+                self.grid.set_focus_row(focus, reveal=True)
         self._tell()
 
     def shown_rows(self) -> Rows:
