@@ -342,7 +342,7 @@ def predicting() -> dict[str, float]:
     dock.warming.join()
     spin(2.0)
     beats = Heartbeat()
-    dock.workbench.classify_active()
+    dock.workbench.classifying.active()
     while session.active.predictions is None:
         spin(0.1)
     spin(1.0)

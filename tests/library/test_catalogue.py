@@ -42,7 +42,6 @@ def test_every_particle_has_a_row_with_what_is_known_of_it(session: Session) -> 
     assert catalogue.hand.tolist() == [0] * 5 + [0, 2, 1, 0, 0]
     assert catalogue.predicted.tolist() == [0] * 5 + [1, 0, 2, 0, 2]
     assert catalogue.shown.tolist() == [0] * 5 + [1, 2, 1, 0, 2]
-    assert np.flatnonzero(catalogue.disagrees).tolist() == [7]
     np.testing.assert_allclose(catalogue.confidence[5:], [0.6, np.nan, 0.75, np.nan, 0.9])
     np.testing.assert_allclose(catalogue.columns["angle (°)"][5], 90)
     np.testing.assert_allclose(catalogue.columns["z2"][5:], [1, np.nan, 3, np.nan, 5])

@@ -64,7 +64,7 @@ def test_labels_keep_their_names_under_another_model_which_classifies_everything
     frozen = steps.FrozenMicrograph.of(key, session.active)
     session.set_predictions(key, None)
     old = predict_particles(mine.particles(frozen.micrograph, frozen.labels), mine.model)
-    workbench._on_classified(mine, {key: frozen.labels}, {key: old})
+    workbench.classifying._on_classified(mine, {key: frozen.labels}, {key: old})
     assert session.active.predictions is None
     trained.wait(lambda: session.active.predictions is not None)
     assert session.active.predictions.is_of(session.workflow.model)

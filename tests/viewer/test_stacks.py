@@ -263,7 +263,7 @@ def test_training_spans_slices_and_an_export_names_them(series: Any, tmp_path: P
     # The slice on the screen is classified beside all the others, and stops nobody.
     for key in hands.session.micrographs:
         hands.session.set_predictions(key, None)
-    hands.workbench.classify_all()
+    hands.workbench.classifying.all()
     hands.workbench.stack_work._classify_shown()
     assert hands.workbench.jobs.running("classify")
     assert hands.workbench.jobs.running("live slice")

@@ -72,11 +72,6 @@ class Catalogue:
         return np.where(self.hand > 0, self.hand, self.predicted)
 
     @cached_property
-    def disagrees(self) -> NDArray[np.bool_]:
-        """(n,) True where hand label and model say different classes."""
-        return np.asarray((self.hand > 0) & (self.predicted > 0) & (self.hand != self.predicted))
-
-    @cached_property
     def columns(self) -> Mapping[str, Values]:
         """Everything that is a number, by a readable name with its unit."""
         latent = {f"z{i + 1}": self.z[:, i] for i in range(self.z.shape[1])}

@@ -271,11 +271,11 @@ class Session:
         step_name = name or label_step_name([*after.values()], self.classes)
         self.history.do(Step(step_name, lambda: put(after), lambda: put(before)))
 
-    def label_selected(self, class_id: int) -> None:
-        """Give the selected particles a class (0 clears it), as one undoable step."""
-        if self.selection is not None:
-            members = self.selection.members
-            self.label_all({key: dict.fromkeys(ids, class_id) for key, ids in members.items()})
+    def label_selected(self, class_id: int, selection: Selection | None = None) -> None:
+        """Give what is selected, or these particles, a class (0 clears it) as one undoable step."""
+        if (chosen := selection or self.selection) is not None:
+            members = chosen.members.items()
+            self.label_all({key: dict.fromkeys(ids, class_id) for key, ids in members})
 
     def _check_labels(self, state: MicrographState, changes: Mapping[int, int]) -> None:
         known = {c.id for c in self.classes} | {0}

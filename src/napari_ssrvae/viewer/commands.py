@@ -62,7 +62,7 @@ def accept(napari_viewer: napari.viewer.Viewer) -> None:
 
 def classify(napari_viewer: napari.viewer.Viewer) -> None:
     """Classify the particles of the active micrograph with the trained model."""
-    open_dock(napari_viewer).workbench.classify_active()
+    open_dock(napari_viewer).workbench.classifying.active()
 
 
 def export(napari_viewer: napari.viewer.Viewer) -> None:

@@ -104,7 +104,7 @@ class Files(QObject):
         self.workbench.jobs.cancel("train")  # of a model that is no longer wanted
         self.workbench.class_images = dict(images)
         kept = self._take_classes_of(workflow)
-        self.workbench.put_workflow(workflow)
+        self.workbench.classifying.put_workflow(workflow)
         self.workbench.set_armed(True)
         self.workbench.class_images_changed.emit()
         self._tell(f"The model is ready: every image that you open is classified.{kept}")

@@ -245,8 +245,7 @@ class Picker(QObject):
 
     def _give(self, class_id: int) -> None:
         if (meant := self.meant()) is not None:
-            members = meant.members
-            self.session.label_all({k: dict.fromkeys(ids, class_id) for k, ids in members.items()})
+            self.session.label_selected(class_id, meant)
 
     def meant(self) -> Selection | None:
         """Return what a key means: the particle under the mouse, or all that is selected.

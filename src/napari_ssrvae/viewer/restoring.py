@@ -49,7 +49,7 @@ def _restore(library: ParticleLibrary, workbench: Workbench) -> str:
         session.label(key, labels, name="labels of the library")
         session.set_predictions(key, library.predictions_of(name).merged(numbers))
         if session.micrographs[key].predictions is None:
-            workbench.classify_again(key)
+            workbench.classifying.again(key)
         restored += 1
     if not restored:
         return (

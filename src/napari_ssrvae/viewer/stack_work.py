@@ -178,9 +178,9 @@ class StackWork(QObject):
         if not self.workbench.armed or self.session.workflow is None:
             return
         if state.labels is None:
-            self.workbench.find_and_classify(key, kind=LIVE)
+            self.workbench.classifying.find_too(key, kind=LIVE)
         elif state.particle_ids.size and state.predictions is None:
-            self.workbench.classify_active(kind=LIVE)
+            self.workbench.classifying.active(kind=LIVE)
 
     def shutdown(self) -> None:
         """Stop waiting."""

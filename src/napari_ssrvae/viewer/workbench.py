@@ -19,6 +19,7 @@ from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
 from napari_ssrvae.viewer.catalogue import ParticleCatalogue
+from napari_ssrvae.viewer.classifying import Classifying
 from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.files import Files
 from napari_ssrvae.viewer.jobs import Jobs
@@ -81,7 +82,7 @@ class Workbench(QObject):
         self.picker = Picker(viewer, session, self.mirror, self)
         self.adoption = Adoption(viewer, session, self.mirror, self.stacks, self)
         self.catalogue = ParticleCatalogue(self)
-        self.correcting = Correcting(self)
+        self.correcting, self.classifying = Correcting(self), Classifying(self)
         self.suggesting, self.retraining = Suggesting(self), Retraining(self)
         self.stack_work = StackWork(self)
         self.picker.hovered.connect(self._on_hovered)
@@ -176,7 +177,7 @@ class Workbench(QObject):
 
     def _on_adopted(self, key: int) -> None:
         if self.armed and self.session.workflow is not None:
-            self.find_and_classify(key)
+            self.classifying.find_too(key)
 
     # -- particles -------------------------------------------------------------------------
     def find_particles(self, settings: SegmentationSettings) -> None:
@@ -196,7 +197,7 @@ class Workbench(QObject):
             on_done=partial(self._on_found, key, settings, state.labels),
         )
 
-    def _outdated(self, key: int, before: Any) -> bool:
+    def corrected_meanwhile(self, key: int, before: Any) -> bool:
         """Say whether particles that were looked for would replace what was corrected meanwhile."""
         self.mirror.flush()
         state = self.session.micrographs.get(key)
@@ -209,7 +210,7 @@ class Workbench(QObject):
         return state is None
 
     def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
-        if self._outdated(key, before):
+        if self.corrected_meanwhile(key, before):
             return
         lost = self.session.set_particles(key, labels, recipe=settings)
         if lost:
@@ -350,7 +351,7 @@ class Workbench(QObject):
             said[frozen.key] = true
             if state.hand_labels != frozen.hand_labels:
                 labelled.append(frozen.key)
-        self.put_workflow(trained.workflow, said)
+        self.classifying.put_workflow(trained.workflow, said)
         for key in said:
             self.correcting.classify_missing(key)
         for key in labelled:
@@ -362,127 +363,11 @@ class Workbench(QObject):
             # The overlay first: opening the views takes a moment of its own.
             QTimer.singleShot(VIEWS_MS, partial(self.views_wanted.emit, ""))
 
-    # -- classification --------------------------------------------------------------------
-    def put_workflow(self, workflow: Workflow, said: dict[int, Any] | None = None) -> None:
-        """Work with another model; what an older one had classified, it classifies again.
-
-        Parameters
-        ----------
-        workflow : Workflow
-            With the model.
-        said : dict of int to Predictions, optional
-            Micrograph key → what it says of it.
-        """
-        states = self.session.micrographs
-        classified = [key for key, state in states.items() if state.predictions is not None]
-        self.session.set_workflow(workflow, said)
-        for key in classified:
-            if states[key].predictions is None:
-                self.classify_again(key)
-
-    def classify_again(self, key: int) -> None:
-        """Classify a micrograph of which another model than the present one spoke."""
-        state, workflow = self.session.micrographs.get(key), self.session.workflow
-        if state is None or workflow is None or not state.particle_ids.size:
-            return
-        frozen = steps.FrozenMicrograph.of(key, state)
-        self.jobs.start(
-            f"classify again {key}",
-            steps.classify,
-            workflow,
-            [frozen],
-            title=f"Classifying {state.micrograph.name} with the new model",
-            on_done=partial(self._on_classified, workflow, {key: frozen.labels}),
-        )
-
+    # -- new micrographs -------------------------------------------------------------------
     def set_armed(self, armed: bool) -> None:
         """Classify every image that is opened from now on, or stop doing so."""
         self.armed = armed
         self.armed_changed.emit()
-
-    def classify_active(self, *_: object, kind: str = "classify") -> None:
-        """Classify the particles of the active micrograph; the newest job of a kind counts."""
-        self.mirror.flush()
-        key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
-        if key is None or state is None:
-            self._tell("There is no micrograph: drop one onto the window first.")
-            return
-        if workflow is None:
-            self._tell("There is no model yet: train one, or open one that was saved.")
-            return
-        frozen = self._attempt(steps.FrozenMicrograph.of, key, state)
-        if frozen is not None:
-            self.jobs.start(
-                kind,
-                steps.classify,
-                workflow,
-                [frozen],
-                title=f"Classifying {state.micrograph.name}",
-                on_done=partial(self._on_classified, workflow, {key: frozen.labels}),
-            )
-
-    def _on_classified(
-        self, workflow: Workflow, made_for: dict[int, Any], predictions: dict[int, Any]
-    ) -> None:
-        for key, predicted in predictions.items():
-            state = self.session.micrographs.get(key)
-            if self.session.workflow is not workflow:  # another one came meanwhile
-                if state is not None and state.predictions is None:
-                    self.classify_again(key)
-            elif state is not None and state.labels is not None:
-                said = still_true(predicted, made_for[key], state.labels)
-                self.session.set_predictions(key, said)
-                self.correcting.classify_missing(key)
-
-    def classify_all(self) -> None:
-        """Classify all particles that the trained model has not classified yet."""
-        self.mirror.flush()
-        workflow = self.session.workflow
-        frozen = [
-            steps.FrozenMicrograph.of(key, state)
-            for key, state in self.session.micrographs.items()
-            if state.particle_ids.size and state.predictions is None
-        ]
-        if workflow is not None and frozen:
-            self.jobs.start(
-                "classify",
-                steps.classify,
-                workflow,
-                frozen,
-                title=f"Classifying {len(frozen)} micrographs",
-                on_done=partial(self._on_classified, workflow, {m.key: m.labels for m in frozen}),
-            )
-
-    def find_and_classify(self, key: int, *, kind: str | None = None) -> None:
-        """Treat a micrograph as the model's workflow does; the newest job of a kind counts."""
-        state, workflow = self.session.micrographs[key], self.session.workflow
-        if workflow is None:
-            return
-        self.stacks.keep(key)
-        self.jobs.start(
-            kind or f"live {key}",
-            steps.find_and_classify,
-            workflow,
-            key,
-            state.micrograph,
-            title=f"Classifying {state.micrograph.name}",
-            on_done=partial(self._on_live, key, workflow, state.labels),
-        )
-
-    def _on_live(self, key: int, workflow: Workflow, before: Any, result: tuple[Any, Any]) -> None:
-        if self._outdated(key, before):
-            return
-        if self.session.workflow is not workflow:  # another one came meanwhile
-            self.find_and_classify(key)
-            return
-        labels, predictions = result
-        micrograph = self.session.micrographs[key].micrograph
-        if not labels.any():
-            self._tell(f"No particles were found in {micrograph.name} with this recipe.")
-        self.session.set_particles(key, labels, recipe=workflow.segmentation)
-        self.session.set_predictions(key, predictions)
-        if (note := workflow.scale_note(micrograph)) is not None:
-            self._tell(note)
 
     # -- selection -------------------------------------------------------------------------
     def select(

@@ -30,14 +30,14 @@ class ResultPanel(Panel):
         self.body.addWidget(self.views)
         self.classify = QPushButton("Classify these particles")
         self.classify.setToolTip("Classify the particles of this micrograph with the trained model")
-        self.classify.clicked.connect(self.workbench.classify_active)
+        self.classify.clicked.connect(self.workbench.classifying.active)
         self.body.addWidget(self.classify)
         self.classify_all = QPushButton("Classify all")
         self.classify_all.setToolTip(
             "Classify the particles of every micrograph and slice that the trained model has not "
             "classified yet"
         )
-        self.classify_all.clicked.connect(self.workbench.classify_all)
+        self.classify_all.clicked.connect(self.workbench.classifying.all)
         self.body.addWidget(self.classify_all)
         self.summary = note()
         self.body.addWidget(self.summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtWidgets import QStackedWidget
@@ -36,6 +36,7 @@ class ClassImagesTab(Tab):
         self.pages.addWidget(self.overview)
         self.pages.addWidget(self.manifold)
         self.body.addWidget(self.pages)
+        self._images: list[tuple[str, str, Any]] = []
         self._class_id: int | None = None
         self._drawn: DrawnManifold | None = None
         self._basis: tuple[Workflow, Values] | None = None
@@ -57,14 +58,23 @@ class ClassImagesTab(Tab):
         """Show the classes as they stand, and the manifold that is open anew."""
         classes = self._classes()
         images = [(c.name, c.color, self.workbench.class_images[c.id]) for c in classes]
-        if images:
-            self.overview.set_images(images)
-        else:
+        if not images:
             self.overview.clear()
+        elif not self._same(images):  # new cards would take the focus from the old ones
+            self.overview.set_images(images)
+        self._images = images
         if self._class_id in {c.id for c in classes}:
             self.open_class(self._class_id)
         else:
             self.show_all()
+
+    def _same(self, images: list[tuple[str, str, Any]]) -> bool:
+        """Say whether these images, with names and colours, are those that are shown."""
+        known = self._images
+        return len(images) == len(known) and all(
+            one[:2] == other[:2] and one[2] is other[2]
+            for one, other in zip(images, known, strict=True)
+        )
 
     def show_all(self) -> None:
         """Go back to the pictures of all classes."""

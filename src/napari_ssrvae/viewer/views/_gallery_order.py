@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -170,19 +170,6 @@ class Wish:
     show: Show = Show.ALL
     micrograph: int | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    @property
-    def hides(self) -> bool:
-        """Whether it leaves out some particles."""
-        return self != self.without_filters()
-
-    def without_filters(self) -> Wish:
-        """Return the same order of all particles."""
-        return Wish(self.sort, self.ascending)
-
-    def reversed(self) -> Wish:
-        """Return the same the other way round."""
-        return replace(self, ascending=not self.ascending)
 
 
 def arrange(items: GalleryItems, wish: Wish, selected: Flags) -> Rows:

@@ -169,11 +169,6 @@ class DisagreementsPage(ThemedWidget):
             if row.ident == current:
                 model.setCurrentIndex(index, flags.NoUpdate)
 
-    def set_pictures(self, pictures: NDArray[np.uint8]) -> None:
-        """Put pictures, (n, s, s) uint8, in place that were made later than the rows."""
-        for number, picture in enumerate(pictures):
-            self.table.item(number, 0).setIcon(_icon(picture))
-
     def mark(self, ident: Hashable | None) -> None:
         """Choose the row of a particle, or none, without saying so.
 
