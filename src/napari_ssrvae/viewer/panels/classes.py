@@ -219,7 +219,8 @@ class ClassesPanel(Panel):
             self.under_mouse.setText(self.workbench.describe(particle))
         elif selected > 1:
             self.under_mouse.setText(
-                f"{selected:,} particles are selected: keys 1-9 label them all, 0 clears them."
+                f"{selected:,} particles are selected: keys 1-9 label them all, 0 clears them, "
+                "Escape lets them go. Over another particle, a key means that one."
             )
         else:
             self.under_mouse.setText(
