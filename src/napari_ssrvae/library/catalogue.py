@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import MicrographState, Session
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ids = NDArray[np.int64]
 Values = NDArray[np.float64]

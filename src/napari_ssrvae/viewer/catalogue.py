@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_ssrvae.imaging import PatchSettings
 from napari_ssrvae.library.catalogue import Catalogue, catalogue_of
 from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.viewer import steps
 
 if TYPE_CHECKING:
+    from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState
     from napari_ssrvae.viewer.workbench import Workbench
 
@@ -135,6 +135,8 @@ class ParticleCatalogue(QObject):
 
     def _alike(self) -> tuple[PatchSettings, float | None]:
         """Return how to cut out: as the model does, else as the others were, else as it comes."""
+        from napari_ssrvae.imaging import PatchSettings  # slow to load, and the dock opens without
+
         workflow = self.session.workflow
         if workflow is not None:
             return workflow.patches, workflow.pixel_size
@@ -155,13 +157,12 @@ class ParticleCatalogue(QObject):
         self.pictures_changed.emit()
 
     def _drop_old_pictures(self) -> None:
-        """Drop pictures of other particles, of another pixel size or at another scale."""
+        """Drop pictures of other particles, and those at another scale than the model's."""
         workflow = self.session.workflow
         for key, pictures in list(self._pictures.items()):
-            state, made_of = self.session.micrographs.get(key), pictures.micrograph
-            same = state is not None and state.micrograph is made_of.micrograph
+            state = self.session.micrographs.get(key)
             alike = workflow is None or pictures.alike == (workflow.patches, workflow.pixel_size)
-            if not (same and alike) or state is None or state.labels is not made_of.labels:
+            if not alike or state is None or state.labels is not pictures.micrograph.labels:
                 del self._pictures[key]
 
     def shutdown(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import napari.viewer
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Long enough for napari to have painted the dock.
 WARM_UP_MS = 300
+# A message that is this old has been read by who goes on with the work.
+READ_S = 2.0
 
 PANELS: tuple[type[Panel], ...] = (
     MicrographPanel,
@@ -60,6 +63,7 @@ class ParticleClassifier(QWidget):
         self.viewer = napari_viewer
         self.session = Session()
         self._over = False
+        self._said_at = 0.0
         self._had_parent = False
         self.workbench = Workbench(napari_viewer, self.session, read_settings())
         self.keeper = SettingsKeeper(self.workbench)
@@ -148,8 +152,7 @@ class ParticleClassifier(QWidget):
         workbench.armed_changed.connect(self._later)
         workbench.adoption.labels_layers_changed.connect(self._later)
         workbench.message.connect(self.show_message)
-        # Who goes on has read it.
-        session.history.changed.connect(self._dismiss)
+        session.history.changed.connect(self._dismiss_read)
         workbench.views_wanted.connect(self.show_views)
         self.viewer.layers.selection.events.active.connect(self._later)
 
@@ -187,8 +190,14 @@ class ParticleClassifier(QWidget):
             f"background: {color}; color: white; padding: 6px; border-radius: 3px;"
         )
         self.banner.setText(sentence)
+        self._said_at = time.monotonic()
         self.banner.show()
         self.dismiss.show()
+
+    def _dismiss_read(self) -> None:
+        """Take a message away once the person goes on, but not the one that this step brought."""
+        if time.monotonic() - self._said_at > READ_S:
+            self._dismiss()
 
     def _dismiss(self) -> None:
         self.banner.clear()
@@ -252,7 +261,7 @@ class ParticleClassifier(QWidget):
         self.keeper.save()
         for signal in self._signals:
             signal.disconnect(self._later)
-        self.session.history.changed.disconnect(self._dismiss)
+        self.session.history.changed.disconnect(self._dismiss_read)
         self.viewer.layers.selection.events.active.disconnect(self._later)
         if self.views is not None:
             self.viewer.window.remove_dock_widget(self.views)  # which shuts them down

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.key_binding import TypingFirst, bind_keys
@@ -23,6 +23,9 @@ TABS: tuple[type[Tab], ...] = (LatentTab, GalleryTab, ClassImagesTab, ReportTab)
 SIZES = (640, 230)
 """Widths of the tabs and of the inspector beside them, as far as there is room, px."""
 
+NEXT_TAB_MS = 60
+"""Between the making of one tab and of the next."""
+
 T = TypeVar("T", bound=Tab)
 
 
@@ -40,9 +43,6 @@ class ParticleViews(QWidget):
         self._over = self._had_parent = False
         self.book = QTabWidget()
         self.book.setDocumentMode(True)
-        for kind in TABS:
-            place = self.book.addTab(kind(workbench), kind.title)
-            self.book.setTabToolTip(place, kind.tip)
         self.inspector = InspectorTab(workbench)
         self.inspector.setMinimumWidth(SIZES[1] - 30)
         self.split = QSplitter(Qt.Orientation.Horizontal)
@@ -54,13 +54,28 @@ class ParticleViews(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.split)
         self.setMinimumHeight(180)
-        press = workbench.picker.press_elsewhere
-        bind_keys(self, press, children=True, giving_way=False)
-        for kind in (LatentTab, GalleryTab):  # a table's Delete must not delete particles
-            bind_keys(self.tab(kind), press, children=True, giving_way=True)
-        typing_first = TypingFirst(self)
-        for combo in self.findChildren(QComboBox):
-            typing_first.guard(combo)
+        bind_keys(self, workbench.picker.press_elsewhere, children=True, giving_way=False)
+        self._typing_first = TypingFirst(self)
+        # The first tab now, the others one by one when Qt has time: all at once are a stall.
+        self._to_come = list(TABS)
+        self._add_next()
+        self._soon = QTimer(self, interval=NEXT_TAB_MS)
+        self._soon.timeout.connect(self._add_next)
+        self._soon.start()
+
+    def _add_next(self) -> None:
+        """Make a tab that is not there yet."""
+        if not self._to_come:
+            self._soon.stop()
+            return
+        kind = self._to_come.pop(0)
+        tab = kind(self.workbench)
+        if kind in (LatentTab, GalleryTab):  # a table's Delete must not delete particles
+            press = self.workbench.picker.press_elsewhere
+            bind_keys(tab, press, children=True, giving_way=True)
+        for combo in tab.findChildren(QComboBox):
+            self._typing_first.guard(combo)
+        self.book.setTabToolTip(self.book.addTab(tab, kind.title), kind.tip)
 
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""
@@ -71,6 +86,8 @@ class ParticleViews(QWidget):
         self.book.setCurrentWidget(next(tab for tab in self._tabs() if tab.title == title))
 
     def _tabs(self) -> list[Tab]:
+        while self._to_come and not self._over:
+            self._add_next()
         return [self.inspector, *(self.book.widget(i) for i in range(self.book.count()))]
 
     def event(self, event: QEvent) -> bool:
@@ -87,6 +104,7 @@ class ParticleViews(QWidget):
         if self._over:
             return
         self._over = True
+        self._soon.stop()
         for tab in self._tabs():
             tab.shutdown()
         self.closed.emit()
