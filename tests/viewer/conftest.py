@@ -229,5 +229,6 @@ def trained(labelled: Any, trainings: list[Any]) -> Any:
         frozen = [steps.FrozenMicrograph.of(labelled.session.active_key, labelled.session.active)]
         workbench._on_trained(frozen, None, trainings[0])
         labelled.wait(lambda: labelled.dock.views is not None)
+    labelled.wait(labelled.dock.views.isVisible)
     labelled.wait(lambda: not workbench.jobs.running("suggest"))
     return labelled

@@ -94,9 +94,8 @@ def test_from_a_micrograph_to_a_library_and_back(
     assert hands.dock.legend.isVisible()
 
     # A click on a point of the scatter selects and centres the particle; and back.
+    hands.wait(hands.dock.views.isVisible)
     views = hands.dock.views
-    assert views is not None
-    assert views.isVisible()
     views.show_tab(ClassImagesTab.title)
     assert views.tab(ClassImagesTab).overview.names()
     views.show_tab(LatentTab.title)

@@ -113,7 +113,7 @@ class ParticleCatalogue(QObject):
                 steps.cut_out,
                 missing,
                 self._alike(),
-                title="Cutting out particles",
+                title=None,
                 on_yield=self._on_pictures,
                 on_done=lambda _: self.want_pictures(),
                 on_error=lambda _: self._on_failed([m for m, _ in missing]),

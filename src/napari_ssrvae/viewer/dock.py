@@ -154,6 +154,7 @@ class ParticleClassifier(QWidget):
         workbench.message.connect(self.show_message)
         session.history.changed.connect(self._dismiss_read)
         workbench.views_wanted.connect(self.show_views)
+        workbench.training_started.connect(self._make_views)
         self.viewer.layers.selection.events.active.connect(self._later)
 
     # -- showing ---------------------------------------------------------------------------
@@ -208,22 +209,28 @@ class ParticleClassifier(QWidget):
         """Open the views below the micrograph, with the one of this title in front."""
         if self._over:
             return
+        views = self._make_views()
+        if self._views_dock is None:
+            self._take_the_corner()
+            self._views_dock = self.viewer.window.add_dock_widget(
+                views, name="Particle views", area="bottom"
+            )
+            hide_on_close(views)
+        else:
+            self._views_dock.show()
+        if title:
+            views.show_tab(title)
+        else:  # the next steps come into sight: looking, new micrographs, export
+            self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
+
+    def _make_views(self) -> ParticleViews:
+        """Return the views; made if they are not there, as a training begins, not as it ends."""
         if self.views is None:
             from napari_ssrvae.viewer.views_dock import ParticleViews
 
             self.views = ParticleViews(self.workbench)
-            self._take_the_corner()
-            self._views_dock = self.viewer.window.add_dock_widget(
-                self.views, name="Particle views", area="bottom"
-            )
             self.views.closed.connect(self._forget_views)
-            hide_on_close(self.views)
-        elif self._views_dock is not None:
-            self._views_dock.show()
-        if title:
-            self.views.show_tab(title)
-        else:  # the next steps come into sight: looking, new micrographs, export
-            self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
+        return self.views
 
     def _take_the_corner(self) -> None:
         """Let the docks on both sides keep their height beside the views.
@@ -263,8 +270,10 @@ class ParticleClassifier(QWidget):
             signal.disconnect(self._later)
         self.session.history.changed.disconnect(self._dismiss_read)
         self.viewer.layers.selection.events.active.disconnect(self._later)
-        if self.views is not None:
+        if self.views is not None and self._views_dock is not None:
             self.viewer.window.remove_dock_widget(self.views)  # which shuts them down
+        elif self.views is not None:
+            self.views.shutdown()
         if self.legend is not None:
             self.legend.shutdown()
             self.legend = None

@@ -75,7 +75,8 @@ class Suggesting(QObject):
             steps.suggest,
             workflow,
             frozen,
-            title="Looking for particles worth a label",
+            # Ahead of time it is nobody's business: a bar of napari's costs a tenth of a second.
+            title="Looking for particles worth a label" if self._wanted else None,
             on_done=lambda found: self._on_found(workflow, found),
             on_error=self._on_error,
         )
