@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QTableWidgetItem
@@ -75,7 +73,7 @@ class ClassesPanel(Panel):
             "a lasso; then a class's key labels all that is selected."
         )
         self.armed.toggled.connect(self.workbench.picker.set_armed)
-        self.armed.clicked.connect(partial(self.workbench.remember, "click_labels"))
+        self.armed.clicked.connect(lambda on: self.workbench.remember("click_labels", on))
         self.eraser = self._button(
             "Eraser", "A click takes the hand label of the particle away", self._erase
         )
