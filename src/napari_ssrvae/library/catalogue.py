@@ -99,8 +99,9 @@ class Catalogue:
 
     def row(self, place: Place) -> int | None:
         """Return the row of a particle, None where it is not in the catalogue."""
-        rows = self.rows_of(place.key, [place.particle])
-        return int(rows[0]) if len(rows) else None
+        start, stop = self._starts.get(place.key, (0, 0))
+        row = start + int(np.searchsorted(self.particles[start:stop], place.particle))
+        return row if row < stop and self.particles[row] == place.particle else None
 
     def rows_of(self, key: int, particles: ArrayLike) -> Ids:
         """Return the rows of some particles of a micrograph; those not there are left out."""

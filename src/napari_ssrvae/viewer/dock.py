@@ -210,13 +210,8 @@ class ParticleClassifier(QWidget):
         if self._over:
             return
         views = self._make_views()
-        if self._views_dock is None:
-            self._take_the_corner()
-            self._views_dock = self.viewer.window.add_dock_widget(
-                views, name="Particle views", area="bottom"
-            )
-            hide_on_close(views)
-        else:
+        self._frame_views()
+        if self._views_dock is not None:
             self._views_dock.show()
         if title:
             views.show_tab(title)
@@ -230,7 +225,19 @@ class ParticleClassifier(QWidget):
 
             self.views = ParticleViews(self.workbench)
             self.views.closed.connect(self._forget_views)
+            self.views.complete.connect(self._frame_views)
         return self.views
+
+    def _frame_views(self) -> None:
+        """Give the views their place in the window, hidden: a part of the work of showing them."""
+        if self._over or self.views is None or self._views_dock is not None:
+            return
+        self._take_the_corner()
+        self._views_dock = self.viewer.window.add_dock_widget(
+            self.views, name="Particle views", area="bottom"
+        )
+        hide_on_close(self.views)
+        self._views_dock.hide()
 
     def _take_the_corner(self) -> None:
         """Let the docks on both sides keep their height beside the views.

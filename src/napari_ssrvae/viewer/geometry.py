@@ -12,6 +12,8 @@ from napari_ssrvae.library.changes import Box, Changes
 
 # Rows looked up at once.
 BAND = 64
+# Outlines that are kept, of what was hovered and selected.
+KEPT_OUTLINES = 500
 
 
 class ParticleIndex:
@@ -25,6 +27,7 @@ class ParticleIndex:
 
     def __init__(self, labels: NDArray[np.int32]) -> None:
         self.labels = labels
+        self._outlines: dict[int, NDArray[np.float64]] = {}
 
     @cached_property
     def _boxes(self) -> list[Box | None]:
@@ -40,6 +43,8 @@ class ParticleIndex:
 
         new = copy(self)
         new.labels, new._boxes = labels, list(self._boxes)
+        gone = changes.removed | changes.after
+        new._outlines = {p: line for p, line in self._outlines.items() if p not in gone}
         rows, columns = changes.region
         found = ndimage.find_objects(labels[rows, columns])
         new._boxes += [None] * (max(changes.after, default=0) - len(new._boxes))
@@ -90,11 +95,16 @@ class ParticleIndex:
         """Return the longest outline of a particle, (m, 2) in pixels (y, x), closed."""
         if (box := self.box(particle)) is None:
             return None
+        if particle in self._outlines:  # asked again at every move of the mouse
+            return self._outlines[particle]
         from skimage.measure import find_contours  # slow to load too
 
         mask = np.pad(self.labels[box] == particle, 1).astype(float)
         contour = max(find_contours(mask, 0.5), key=len)
         outline: NDArray[np.float64] = contour + np.array([box[0].start - 1, box[1].start - 1])
+        if len(self._outlines) >= KEPT_OUTLINES:
+            self._outlines.clear()
+        self._outlines[particle] = outline
         return outline
 
 

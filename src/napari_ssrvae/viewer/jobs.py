@@ -141,8 +141,9 @@ class Jobs(QObject):
         function : generator function
             Called with `args` in another thread, and with the keyword-free extra argument
             ``stop`` (a `threading.Event`) in front of them if `stoppable`.
-        title : str
-            What napari's activity dock says; None: nothing, for what is over in an instant.
+        title : str or None
+            What napari's activity dock says; None: nothing, for what is over in an instant or
+            has a bar of ours, since making napari's takes a fifth of a second.
         on_yield, on_done, on_error : callable
             Called on the main thread with what the job yielded, returned or raised.
         """
@@ -194,9 +195,6 @@ class Jobs(QObject):
     def _on_yield(self, job: Job, value: Any) -> None:
         if self._current.get(job.kind) is not job:
             return
-        if (n_epochs := getattr(value, "n_epochs", None)) and job.worker is not None:
-            job.worker.pbar.total = n_epochs  # napari's activity dock counts epochs too
-            job.worker.pbar.update(value.epoch - job.worker.pbar.n)
         if job.on_yield is not None:
             job.on_yield(value)
 

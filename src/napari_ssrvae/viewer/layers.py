@@ -13,7 +13,7 @@ slice that is shown: a thousand slices cost as many layers as one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_ssrvae.library.changes import Changes
@@ -201,13 +202,13 @@ class LayerMirror(QObject):
             if state.predictions is not None:
                 self.show_overlay(key)
             return
+        shown = [(group.hand, {p: state.hand_labels.get(p, 0) for p in changed})]
+        if state.predictions is not None and group.overlay is not None:
+            ids, values = self._overlay_values(state, changed)
+            classes = dict(zip(ids.tolist(), values.tolist(), strict=True))
+            shown.append((group.overlay, {p: int(classes.get(p, 0)) for p in changed}))
         with self.quietly():
-            by_hand = {particle: state.hand_labels.get(particle, 0) for particle in changed}
-            self._show_few(group.hand, group.index, by_hand)
-            if state.predictions is not None and group.overlay is not None:
-                shown = dict(zip(*map(np.ndarray.tolist, self._overlay_values(state)), strict=True))
-                few = {particle: int(shown.get(particle, 0)) for particle in changed}
-                self._show_few(group.overlay, group.index, few)
+            self._show_few(group.index, changed, shown)
 
     def _show_hand_labels(self, key: int) -> None:
         group, state = self.groups[key], self.session.micrographs[key]
@@ -247,18 +248,25 @@ class LayerMirror(QObject):
             else:
                 self._show_values(group.overlay, state.labels, ids, values)
 
-    def _overlay_values(self, state: MicrographState) -> tuple[Any, Any]:
-        """Return particle ids and what the overlay shows of them: class, or confidence step."""
+    def _overlay_values(
+        self, state: MicrographState, among: Collection[int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return particle ids and what the overlay shows of them: class, or confidence step.
+
+        Of all particles, or only of those `among` some: what the person said comes last and wins.
+        """
         if state.predictions is None:
-            return (), ()
-        ids = state.predictions.particle_ids
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        said, hand = state.predictions, state.hand_labels
+        if among is not None:
+            said = said.subset(np.isin(said.particle_ids, list(among)))
+            hand = {particle: hand[particle] for particle in among if particle in hand}
         if self.overlay_mode == "confidence":
-            steps = np.ceil(state.predictions.confidence * CONFIDENCE_STEPS)
-            return ids, np.clip(steps, 1, CONFIDENCE_STEPS)
-        hand = state.hand_labels  # named last, so they win
+            steps = np.ceil(said.confidence * CONFIDENCE_STEPS)
+            return said.particle_ids, np.clip(steps, 1, CONFIDENCE_STEPS)
         return (
-            np.append(ids, np.fromiter(hand, np.int64)),
-            np.append(state.predictions.class_ids, np.fromiter(hand.values(), np.int64)),
+            np.append(said.particle_ids, np.fromiter(hand, np.int64)),
+            np.append(said.class_ids, np.fromiter(hand.values(), np.int64)),
         )
 
     @staticmethod
@@ -403,15 +411,19 @@ class LayerMirror(QObject):
         self.outlines.redraw()
 
     @staticmethod
-    def _show_few(layer: Labels, index: ParticleIndex, values: Mapping[int, int]) -> None:
-        """Write the values of a few particles; napari draws only what is around them anew."""
-        places, numbers = [], []
-        for particle, value in values.items():
-            if (pixels := index.pixels(particle)) is not None:
-                places.append(pixels)
-                numbers.append(np.full(pixels.shape[1], value, np.uint8))
-        if places:
-            write_pixels(layer, np.concatenate(places, axis=1), np.concatenate(numbers))
+    def _show_few(
+        index: ParticleIndex,
+        particles: Collection[int],
+        shown: Iterable[tuple[Labels, Mapping[int, int]]],
+    ) -> None:
+        """Write what layers show of a few particles; napari draws only what is around them anew."""
+        pixels = {p: found for p in particles if (found := index.pixels(p)) is not None}
+        if not pixels:
+            return
+        places = np.concatenate(list(pixels.values()), axis=1)
+        for layer, values in shown:
+            parts = [np.full(found.shape[1], values[p], np.uint8) for p, found in pixels.items()]
+            write_pixels(layer, places, np.concatenate(parts))
 
     @contextmanager
     def quietly(self) -> Iterator[None]:

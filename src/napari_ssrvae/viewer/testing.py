@@ -141,7 +141,7 @@ class Testing(QObject):
             self.workbench.settings.patch_size,
             self.workbench.settings.max_seconds,
             workflow,
-            title="Testing on held-back labels",
+            title=None,
             on_yield=self._on_progress,
             on_done=partial(self._on_done, micrographs, workflow),
         )

@@ -36,6 +36,7 @@ class ParticleViews(QWidget):
     """
 
     closed = Signal()
+    complete = Signal()  # every tab is made
 
     def __init__(self, workbench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +68,7 @@ class ParticleViews(QWidget):
         """Make a tab that is not there yet."""
         if not self._to_come:
             self._soon.stop()
+            self.complete.emit()
             return
         kind = self._to_come.pop(0)
         tab = kind(self.workbench)

@@ -316,7 +316,7 @@ class Workbench(QObject):
             self.settings.patch_size,
             self.settings.max_seconds,
             before,
-            title="Learning the new labels" if resume else "Training the particle classifier",
+            title=None,
             on_yield=self._on_epoch,
             on_done=partial(self._on_trained, frozen, before),
             on_error=partial(self.retraining.give_up, resume),
