@@ -11,9 +11,27 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QToolTip, QWidget
 
 from napari_ssrvae.viewer import steps
+
+
+@pytest.fixture
+def hover(qtbot: Any) -> Callable[[QWidget, Callable[[], QPoint], str], None]:
+    """Move the mouse onto a place of a plot until its tooltip says a text."""
+
+    def until(viewport: QWidget, place: Callable[[], QPoint], text: str) -> None:
+        def said() -> bool:
+            # pyqtgraph drops a move that comes within 10 ms of the last; a person moves again
+            QTest.mouseMove(viewport, QPoint(2, 2))
+            QTest.qWait(30)
+            QTest.mouseMove(viewport, place())
+            QTest.qWait(30)
+            return text in QToolTip.text()
+
+        qtbot.waitUntil(said, timeout=5000)
+
+    return until
 
 
 class Hands:

@@ -112,7 +112,7 @@ def test_the_mouse_in_the_plot_selects_in_the_session(hands, tab):
     assert tab.plot.selected() == tab.point_of(Place(key, ids[1]))
 
 
-def test_choices_survive_new_predictions_and_fall_back_where_columns_go(hands, tab, qtbot):
+def test_choices_survive_new_predictions_and_fall_back_where_columns_go(hands, tab, hover):
     key, ids = show(hands, 3)
     hands.session.label(key, {ids[0]: 2})
     hands.settle()
@@ -133,11 +133,7 @@ def test_choices_survive_new_predictions_and_fall_back_where_columns_go(hands, t
     show(hands, 3)
     assert axes(tab) == chosen
 
-    viewport = tab.plot.viewport()
-    QTest.mouseMove(viewport, QPoint(2, 2))
-    QTest.qWait(20)
-    QTest.mouseMove(viewport, place_of(tab, key, ids[0]))
-    qtbot.waitUntil(lambda: f"Particle {ids[0]}" in QToolTip.text(), timeout=2000)
+    hover(tab.plot.viewport(), lambda: place_of(tab, key, ids[0]), f"Particle {ids[0]}")
     assert "<img" in QToolTip.text()
     assert "class 2 (by hand), model: class 1 (90%)<br>diameter (px): " in QToolTip.text()
     QToolTip.hideText()

@@ -210,7 +210,6 @@ class ParticleClassifier(QWidget):
         if self._over:
             return
         views = self._make_views()
-        self._frame_views()
         if self._views_dock is not None:
             self._views_dock.show()
         if title:
@@ -219,25 +218,22 @@ class ParticleClassifier(QWidget):
             self.scroll.ensureWidgetVisible(self.panels[ExportPanel])
 
     def _make_views(self) -> ParticleViews:
-        """Return the views; made if they are not there, as a training begins, not as it ends."""
+        """Return the views; made if they are not there, as a training begins, not as it ends.
+
+        They get their place in the window at once, hidden: much of the work of showing them.
+        """
         if self.views is None:
             from napari_ssrvae.viewer.views_dock import ParticleViews
 
             self.views = ParticleViews(self.workbench)
             self.views.closed.connect(self._forget_views)
-            self.views.complete.connect(self._frame_views)
+            self._take_the_corner()
+            self._views_dock = self.viewer.window.add_dock_widget(
+                self.views, name="Particle views", area="bottom"
+            )
+            hide_on_close(self.views)
+            self._views_dock.hide()
         return self.views
-
-    def _frame_views(self) -> None:
-        """Give the views their place in the window, hidden: a part of the work of showing them."""
-        if self._over or self.views is None or self._views_dock is not None:
-            return
-        self._take_the_corner()
-        self._views_dock = self.viewer.window.add_dock_widget(
-            self.views, name="Particle views", area="bottom"
-        )
-        hide_on_close(self.views)
-        self._views_dock.hide()
 
     def _take_the_corner(self) -> None:
         """Let the docks on both sides keep their height beside the views.

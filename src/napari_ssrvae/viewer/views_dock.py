@@ -36,7 +36,6 @@ class ParticleViews(QWidget):
     """
 
     closed = Signal()
-    complete = Signal()  # every tab is made
 
     def __init__(self, workbench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,9 +56,8 @@ class ParticleViews(QWidget):
         self.setMinimumHeight(180)
         bind_keys(self, workbench.picker.press_elsewhere, children=True, giving_way=False)
         self._typing_first = TypingFirst(self)
-        # The first tab now, the others one by one when Qt has time: all at once are a stall.
+        # One by one when Qt has time, and after the dock has its place: all at once are a stall.
         self._to_come = list(TABS)
-        self._add_next()
         self._soon = QTimer(self, interval=NEXT_TAB_MS)
         self._soon.timeout.connect(self._add_next)
         self._soon.start()
@@ -68,7 +66,6 @@ class ParticleViews(QWidget):
         """Make a tab that is not there yet."""
         if not self._to_come:
             self._soon.stop()
-            self.complete.emit()
             return
         kind = self._to_come.pop(0)
         tab = kind(self.workbench)

@@ -263,18 +263,8 @@ def test_selecting_a_particle_without_a_point_marks_nothing(plot):
     assert plot.viewport().grab().toImage() == before
 
 
-def test_hovering_tells_particle_and_class(plot, qtbot):
-    viewport = plot.viewport()
-
-    def shown() -> bool:
-        # pyqtgraph drops a move that comes within 10 ms of the last; a person moves again
-        qtbot.mouseMove(viewport, pos=QPoint(2, 2))
-        qtbot.wait(30)
-        qtbot.mouseMove(viewport, pos=plot.point_position(7))
-        qtbot.wait(30)
-        return "Particle 7" in QToolTip.text()
-
-    qtbot.waitUntil(shown, timeout=3000)
+def test_hovering_tells_particle_and_class(plot, hover):
+    hover(plot.viewport(), lambda: plot.point_position(7), "Particle 7")
     assert QToolTip.text() == "Particle 7: dimer (labelled by hand)"
     QToolTip.hideText()
 
