@@ -39,7 +39,15 @@ class CanvasLegend(ClassLegend):
         counts, hand = self.session.predicted_counts(), self.session.hand_counts()
         if counts:
             self.set_rows(
-                [LegendRow(c.name, c.color, hand[c.id], counts[c.id]) for c in self.session.classes]
+                [
+                    LegendRow(
+                        c.name if c.counted else f"{c.name} (left out)",
+                        c.color,
+                        hand[c.id],
+                        counts[c.id],
+                    )
+                    for c in self.session.classes
+                ]
             )
         self.setVisible(bool(counts))
 
