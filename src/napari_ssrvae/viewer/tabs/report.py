@@ -275,8 +275,8 @@ class ReportTab(Tab):
         if selection := Selection.of(self.testing.places(found)):
             self.session.select(selection)
         elif found:
-            self.workbench.message.emit(
-                "The particles of this cell have changed since the test: test again.", True
+            self.workbench.refuse(
+                "The particles of this cell have changed since the test: test again."
             )
 
     def _on_disagreement(self, place: Place) -> None:
@@ -371,7 +371,7 @@ class ReportTab(Tab):
             sheet,
             target,
             title=f"Saving {target.name}",
-            on_done=lambda path: self.workbench.message.emit(f"Saved in {path}.", False),
+            on_done=lambda path: self.workbench.tell(f"Saved in {path}."),
         )
 
     def _folder(self) -> Path:
