@@ -91,11 +91,7 @@ class LatentTab(Tab):
         catalogue = self._shown
         if catalogue is None:
             return ""
-        place = catalogue.place(row)
-        first = f"Particle {place.particle}"
-        if len(catalogue.micrograph_names) > 1:
-            first += f" of {catalogue.micrograph_names[place.key]}"
-        lines = [first, self._class_of(catalogue, row)]
+        lines = [catalogue.where(row), self._class_of(catalogue, row)]
         measured = {**catalogue.sizes, **catalogue.shapes}
         lines += [f"{name}: {measured[name][row]:.4g}" for name in self._told if name in measured]
         return "\n".join(lines)
