@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_ssrvae.library.catalogue import Catalogue, Ids, Values, positions
 from napari_ssrvae.library.classes import PALETTE, ParticleClass
 from napari_ssrvae.viewer.views.color import NO_CLASS
+from napari_ssrvae.viewer.views.units import called_now
 
 CLASS, HAND, MICROGRAPH = "class", "hand label", "micrograph"
 
@@ -63,8 +64,9 @@ def projection(z: Values) -> Values:
 
 def axes_shown(names: Mapping[str, object], wanted: tuple[str, str]) -> tuple[str, str]:
     """Return the wanted axes, or the first two latents where one of them is not there (now)."""
-    if all(name in names for name in wanted):
-        return wanted
+    x, y = (called_now(name, names) for name in wanted)
+    if x is not None and y is not None:
+        return x, y
     return ("z1", "z2" if "z2" in names else "confidence")
 
 
