@@ -5,7 +5,7 @@ import pytest
 
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.shape import measure_shapes
-from napari_ssrvae.library.catalogue import catalogue_of
+from napari_ssrvae.library.catalogue import catalogue_of, positions
 from napari_ssrvae.library.predictions import Predictions
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import Session
@@ -71,6 +71,20 @@ def test_rows_and_places_are_the_same_particles(session: Session) -> None:
     assert catalogue.row(Place(2, 6)) is None
     assert catalogue.row(Place(8, 3)) is None
     assert catalogue.rows_of(2, [9, 3, 8]).tolist() == [5, 9]
+
+
+def test_a_row_says_where_its_particle_is(session: Session) -> None:
+    several = catalogue_of(session, {})
+    assert [several.where(row) for row in (0, 9)] == ["Particle 3 of a", "Particle 9 of b"]
+    session.remove_micrograph(1)
+    assert catalogue_of(session, {}).where(1) == "Particle 4"
+
+
+def test_positions_are_those_in_the_list_and_none_where_a_value_is_not_there() -> None:
+    values = np.array([0, 7, 2, 9, 2])
+    assert positions(values, [7, 2, 12]).tolist() == [-1, 0, 1, -1, 1]
+    assert positions(values, []).tolist() == [-1] * 5
+    assert positions(values[:0], [3]).tolist() == []
 
 
 def test_a_selection_goes_there_and_back(session: Session) -> None:

@@ -70,7 +70,7 @@ def test_label_clear_undo_redo(session: Session) -> None:
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.label(key, {1: 0})
     assert session.active.hand_labels == {5: 2}
-    assert session.history.undo_name == "clear the label of particle 1"
+    assert session.history.undo_names[0] == "clear the label of particle 1"
     session.history.undo()
     assert session.active.hand_labels == {1: 1, 5: 2}
     session.history.undo()
@@ -85,7 +85,7 @@ def test_a_label_that_changes_nothing_is_no_step(session: Session) -> None:
     session.label(session.active_key, {1: 1})
     session.label(session.active_key, {1: 1})
     session.history.undo()
-    assert session.history.undo_name is None
+    assert session.history.undo_names == ()
 
 
 @pytest.mark.parametrize(("change", "what"), [({9: 1}, "particle 9"), ({1: 7}, "class 7")])
@@ -226,7 +226,7 @@ def test_history_forgets_the_oldest_and_what_was_undone(session: Session) -> Non
     session.label(session.active_key, {1: 2})
     session.history.undo()
     session.label(session.active_key, {2: 1})
-    assert session.history.redo_name is None
+    assert session.history.redo_names == ()
     assert session.history.redo() is None
     assert session.history.undo() == "label particle 2 as class 1"
 
@@ -318,7 +318,7 @@ def test_a_selection_over_two_micrographs_is_labelled_as_one_step(session: Sessi
     assert session.micrographs[first].hand_labels == {1: 2, 5: 2}
     assert session.micrographs[second].hand_labels == {2: 2}
     assert told == [(first, frozenset([1, 5])), (second, frozenset([2]))]
-    assert session.history.undo_name == "label 3 particles as class 2"
+    assert session.history.undo_names[0] == "label 3 particles as class 2"
     session.history.undo()
     assert not session.hand_counts()
     session.history.redo()
@@ -422,7 +422,7 @@ def test_a_correction_touches_only_its_particles_and_undo_is_exact(session: Sess
     assert told == [(key, {1, 5, 6})]
     assert count == [key]
     after = snapshot(session)
-    assert session.history.undo_name == "cut particle 5"
+    assert session.history.undo_names[0] == "cut particle 5"
     session.history.undo()
     assert snapshot(session) == before
     assert session.active.predictions is said
@@ -547,7 +547,7 @@ def test_predictions_of_other_classes_are_not_added(session: Session) -> None:
 
 def test_a_correction_that_changes_nothing_is_no_step(session: Session) -> None:
     assert session.edit_particles(session.active_key, label_image(), "nothing") is None
-    assert session.history.undo_name is None
+    assert session.history.undo_names == ()
 
 
 def test_particles_that_were_never_found_cannot_be_corrected() -> None:

@@ -108,7 +108,7 @@ def test_classes_are_renamed_moved_and_left_out_by_keyboard_alone(labelled: Any)
     assert not session.classes[0].counted
     assert table.item(0, 2).font().strikeOut()
     assert "left out" in table.item(0, 2).toolTip()
-    assert session.history.undo_name == "leave out debris in the figures"
+    assert session.history.undo_names[0] == "leave out debris in the figures"
     session.history.undo()
     labelled.settle()
     assert not table.item(0, 2).font().strikeOut()

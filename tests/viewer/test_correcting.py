@@ -80,7 +80,7 @@ def test_keys_buttons_and_a_line_and_undo_of_all_of_it(correcting: Any) -> None:
     (kept,) = {LEFT, RIGHT} & set(ids(correcting))
     assert session.active.hand_labels == {DUMBBELL: 2, kept: 1, ROUND: 1}
     assert list(session.selection) == [(key, kept)]
-    assert session.history.undo_name == "merge 2 particles"
+    assert session.history.undo_names[0] == "merge 2 particles"
     in_step(correcting)
     # split: what the mouse is over, with the key
     correcting.hover(DUMBBELL)

@@ -83,3 +83,29 @@ def test_the_gallery_selects_labels_and_goes_to_particles(hands, spheres):
     hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
     tab.shutdown()
     hands.viewer.window.remove_dock_widget(dock)
+
+
+def test_the_order_survives_a_pixel_size_that_gives_measures_another_unit(hands, spheres, qtbot):
+    hands.viewer.add_image(spheres, name="spheres")
+    hands.wait(lambda: hands.session.active is not None)
+    hands.find()
+    tab = GalleryTab(hands.workbench)
+    qtbot.addWidget(tab, before_close_func=lambda tab: tab.shutdown())
+    tab.show()
+    qtbot.waitExposed(tab)
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    sort, gallery = tab.gallery.bar.sort, tab.gallery
+    sort.setCurrentText("by diameter (px)")
+    hands.settle()
+    rows = gallery.shown_rows().tolist()
+    diameters = hands.workbench.catalogue.current().sizes["diameter (px)"]
+    assert (np.diff(diameters[rows]) >= 0).all()
+    assert rows != sorted(rows)
+    hands.workbench.set_pixel_size(2.0)
+    hands.settle()
+    assert sort.currentText() == "by diameter (nm)"
+    assert gallery.shown_rows().tolist() == rows
+    assert "sorted before" not in gallery.line.text()
+    hands.session.history.undo()
+    hands.settle()
+    assert sort.currentText() == "by diameter (px)"

@@ -282,7 +282,7 @@ def test_a_labels_layer_made_elsewhere(labelling: Any) -> None:
     labelling.hover(4)
     labelling.key(Key.Key_Delete)
     assert labelling.session.active.particle_ids.size == 0
-    assert labelling.session.history.undo_name == "delete particle 4"
+    assert labelling.session.history.undo_names[0] == "delete particle 4"
     for expected in ([4], [3, 7]):
         labelling.workbench.picker.undo()
         assert labelling.session.active.particle_ids.tolist() == expected

@@ -139,6 +139,23 @@ def test_choices_survive_new_predictions_and_fall_back_where_columns_go(hands, t
     QToolTip.hideText()
 
 
+def test_choices_survive_a_pixel_size_that_gives_measures_another_unit(hands, tab):
+    show(hands, 2)
+    choose(hands, tab, "x axis", "d")
+    choose(hands, tab, "color by", "area")
+    color = tab.findChild(QComboBox, "color by")
+    assert axes(tab) == ("diameter (px)", "z2")
+    assert color.currentText() == "area (px²)"
+    hands.workbench.set_pixel_size(2.0)
+    hands.settle()
+    assert axes(tab) == ("diameter (nm)", "z2")
+    assert color.currentText() == "area (nm²)"
+    hands.session.history.undo()
+    hands.settle()
+    assert axes(tab) == ("diameter (px)", "z2")
+    assert color.currentText() == "area (px²)"
+
+
 def test_the_projection_holds_what_varies_most_and_is_always_the_same():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(500, 4)) * [0.1, 3.0, 0.2, 1.0]

@@ -176,7 +176,7 @@ def test_labels_are_held_back_and_a_slip_is_found(trained: Any, open_tab: Any) -
     QTest.keyClick(table, Key.Key_Return)
     trained.settle()
     assert session.active.hand_labels[slip] == 2
-    assert session.history.undo_name == f"take the model's class for particle {slip}"
+    assert session.history.undo_names[0] == f"take the model's class for particle {slip}"
     assert Place(key, slip) not in view.disagreements.idents()
     # The numbers stay, and say that they are of before.
     assert testing.result is result
@@ -281,7 +281,7 @@ def test_a_click_draws_nothing_anew_and_a_label_draws_once(
     assert drawn == [1]
     QTest.mouseClick(tab.view.disagreements.take, Qt.MouseButton.LeftButton)
     hands.settle()
-    assert session.history.undo_name == "take the model's class for 2 particles"
+    assert session.history.undo_names[0] == "take the model's class for 2 particles"
     assert drawn == [1, 1]
 
 

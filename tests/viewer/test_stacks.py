@@ -217,9 +217,9 @@ def test_finding_in_all_slices_is_one_step_and_can_be_stopped(
     done = len(hands.session.micrographs)
     assert 2 <= done < 40
     assert "stopped after" in hands.dock.banner.text()
-    assert hands.session.history.undo_name == "find particles in 40 slices of film"
+    assert hands.session.history.undo_names[0] == "find particles in 40 slices of film"
     hands.workbench.picker.undo()
-    assert hands.session.history.undo_name is None
+    assert hands.session.history.undo_names == ()
     assert all(s.labels is None for s in hands.session.micrographs.values())
     hands.workbench.picker.redo()
     assert sum(s.labels is not None for s in hands.session.micrographs.values()) == done

@@ -26,7 +26,7 @@ def test_n_leads_from_one_particle_to_the_next_and_a_accepts(trained: Any) -> No
     assert marks.word().startswith("the model")
     trained.key(Key.Key_A)
     assert session.active.hand_labels[first.place.particle] == first.class_id
-    assert "accept" in session.history.undo_name
+    assert "accept" in session.history.undo_names[0]
     second = trained.workbench.suggesting.current
     assert second.place != first.place
     # Looking at another particle is no answer, and A does not label what is out of sight.

@@ -111,7 +111,7 @@ def test_keys_in_the_gallery_act_on_its_tiles_and_leave_the_person_there(
     taken = dict(zip(said.particle_ids.tolist(), said.class_ids.tolist(), strict=True))
     assert session.active.hand_labels == {first: 2, one: taken[one], other: taken[other]}
     assert session.selection == before
-    assert session.history.undo_name == "accept the model's classes for 2 particles"
+    assert session.history.undo_names[0] == "accept the model's classes for 2 particles"
 
 
 def test_what_is_typed_into_a_list_of_choices_stays_there(hands: Any, views: Any) -> None:
@@ -119,7 +119,7 @@ def test_what_is_typed_into_a_list_of_choices_stays_there(hands: Any, views: Any
     session.select(session.selection or hands.workbench.catalogue.current().selection([0, 1]))
     views.show_tab("Latent plot")
     hands.settle()
-    steps, ids = session.history.undo_name, session.active.particle_ids
+    steps, ids = session.history.undo_names[0], session.active.particle_ids
     color = plot.findChild(QComboBox, "color by")
     color.setFocus()
     press(hands, Key.Key_M)
@@ -131,7 +131,7 @@ def test_what_is_typed_into_a_list_of_choices_stays_there(hands: Any, views: Any
     hands.settle()
     QTest.keyClick(color.view(), Key.Key_Escape)
     hands.settle()
-    assert session.history.undo_name == steps
+    assert session.history.undo_names[0] == steps
     assert session.active.particle_ids is ids
     assert not session.active.hand_labels
     assert hands.dock.banner.text() == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -97,6 +97,11 @@ class Catalogue:
         """Return where the particle of a row is."""
         return Place(int(self.keys[row]), int(self.particles[row]))
 
+    def where(self, row: int) -> str:
+        """Say which particle a row is, and of which micrograph where there are several."""
+        place, names = self.place(row), self.micrograph_names
+        return f"Particle {place.particle}" + (f" of {names[place.key]}" if len(names) > 1 else "")
+
     def row(self, place: Place) -> int | None:
         """Return the row of a particle, None where it is not in the catalogue."""
         start, stop = self._starts.get(place.key, (0, 0))
@@ -156,6 +161,14 @@ def catalogue_of(session: Session, measures: Mapping[int, pd.DataFrame]) -> Cata
         shapes=_in_units(MEASURES, measured, [*states.values()], in_nm),
         micrograph_names={key: s.micrograph.name for key, s in states.items()},
     )
+
+
+def positions(values: Ids, ids: Sequence[int]) -> Ids:
+    """Return where each value is in a list of ids, -1 where it is not there; none is below 0."""
+    # Ids are small: a table from id to position serves all particles at once.
+    table = np.full(max(int(values.max(initial=0)), *ids, 0) + 1, -1)
+    table[np.asarray(ids, dtype=np.int64)] = np.arange(len(ids))
+    return np.asarray(table[values], dtype=np.int64)
 
 
 def _joined(parts: list[Ids]) -> Ids:

@@ -81,16 +81,6 @@ class History:
             self._whole = before
 
     @property
-    def undo_name(self) -> str | None:
-        """Name of the step that `undo` would take back, or None."""
-        return self._done[-1].name if self._done else None
-
-    @property
-    def redo_name(self) -> str | None:
-        """Name of the step that `redo` would do again, or None."""
-        return self._undone[-1].name if self._undone else None
-
-    @property
     def undo_names(self) -> tuple[str, ...]:
         """Names of the steps that `undo` would take back, the next one first."""
         return tuple(step.name for step in reversed(self._done))

@@ -28,9 +28,6 @@ class Classifying(QObject):
         super().__init__(workbench)
         self.workbench, self.session = workbench, workbench.session
 
-    def _refuse(self, sentence: str) -> None:
-        self.workbench.message.emit(sentence, True)
-
     def put_workflow(self, workflow: Workflow, said: dict[int, Any] | None = None) -> None:
         """Work with another model; what an older one had classified, it classifies again.
 
@@ -68,13 +65,13 @@ class Classifying(QObject):
         self.workbench.mirror.flush()
         key, state, workflow = self.session.active_key, self.session.active, self.session.workflow
         if key is None or state is None:
-            self._refuse("There is no micrograph: drop one onto the window first.")
+            self.workbench.refuse("There is no micrograph: drop one onto the window first.")
             return
         if workflow is None:
-            self._refuse("There is no model yet: train one, or open one that was saved.")
+            self.workbench.refuse("There is no model yet: train one, or open one that was saved.")
             return
         if state.labels is None:
-            self._refuse(f"Find the particles of {state.micrograph.name} first.")
+            self.workbench.refuse(f"Find the particles of {state.micrograph.name} first.")
         else:
             frozen = steps.FrozenMicrograph.of(key, state)
             self.workbench.jobs.start(
@@ -143,8 +140,8 @@ class Classifying(QObject):
         labels, predictions = result
         micrograph = self.session.micrographs[key].micrograph
         if not labels.any():
-            self._refuse(f"No particles were found in {micrograph.name} with this recipe.")
+            self.workbench.refuse(f"No particles were found in {micrograph.name} with this recipe.")
         self.session.set_particles(key, labels, recipe=workflow.segmentation)
         self.session.set_predictions(key, predictions)
         if (note := workflow.scale_note(micrograph)) is not None:
-            self._refuse(note)
+            self.workbench.refuse(note)

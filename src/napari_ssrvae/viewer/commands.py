@@ -45,7 +45,7 @@ def train(napari_viewer: napari.viewer.Viewer) -> None:
     """Train on the labelled and unlabelled particles of all micrographs."""
     workbench = open_dock(napari_viewer).workbench
     if workbench.jobs.running("train"):
-        workbench.message.emit("The model is being trained already: Stop ends it early.", False)
+        workbench.tell("The model is being trained already: Stop ends it early.")
     else:
         workbench.train()
 

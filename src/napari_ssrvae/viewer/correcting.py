@@ -56,7 +56,9 @@ class Correcting(QObject):
         """Make one particle of those that are meant, in the active micrograph."""
         key, ids = self.session.active_key, self._ids(meant)
         if len(ids) < 2:
-            self._tell("Select two or more particles to merge them: Shift + click adds one.")
+            self.workbench.refuse(
+                "Select two or more particles to merge them: Shift + click adds one."
+            )
         elif key is not None:
             self._edit({key: partial(merge_particles, ids=ids)}, f"merge {len(ids)} particles")
 
@@ -64,7 +66,7 @@ class Correcting(QObject):
         """Take apart what is meant, in the active micrograph, at its necks."""
         key, ids = self.session.active_key, self._ids(meant)
         if not ids or key is None:
-            self._tell("Point at the particle to split, or select it.")
+            self.workbench.refuse("Point at the particle to split, or select it.")
         elif len(ids) == 1:
             (particle,) = ids
             name = f"split particle {particle}"
@@ -84,7 +86,7 @@ class Correcting(QObject):
     def delete(self, meant: Selection | None) -> None:
         """Take out what is meant, in all micrographs."""
         if meant is None:
-            self._tell("Point at the particle to delete, or select it.")
+            self.workbench.refuse("Point at the particle to delete, or select it.")
             return
         members = meant.members
         count = len(meant)
@@ -101,9 +103,6 @@ class Correcting(QObject):
             self._edit({key: partial(split_along, path=path)}, "cut particles")
 
     # -- how ---------------------------------------------------------------------------------
-    def _tell(self, sentence: str) -> None:
-        self.workbench.message.emit(sentence, True)
-
     def _ids(self, meant: Selection | None) -> frozenset[int]:
         """Return what is meant in the active micrograph."""
         return meant.of_micrograph(self.session.active_key) if meant is not None else frozenset()
@@ -119,7 +118,7 @@ class Correcting(QObject):
                     after[key] = edit(labels)
             self._show(self.session.edit_all(after, name))
         except ParticleError as error:
-            self._tell(str(error))
+            self.workbench.refuse(str(error))
 
     def _show(self, made: Mapping[int, Correction]) -> None:
         places = [Place(key, p) for key, c in made.items() for p in sorted(c.changes.after)]
@@ -127,7 +126,7 @@ class Correcting(QObject):
             self.session.select(Selection.of(places))
         notes = [n for c in made.values() if (n := c.note(self.session.class_name)) is not None]
         if notes:
-            self._tell(" ".join(notes))
+            self.workbench.refuse(" ".join(notes))
 
     def _on_split(
         self, frozen: steps.FrozenMicrograph, result: tuple[LabelImage, list[int]]
@@ -136,17 +135,21 @@ class Correcting(QObject):
         if state is None:
             return
         if state.labels is not frozen.labels:
-            self._tell("Particles were changed while these were split: split them again.")
+            self.workbench.refuse(
+                "Particles were changed while these were split: split them again."
+            )
             return
         labels, whole = result
         made = self.session.edit_particles(frozen.key, labels, "split particles")
         if made is None:
-            self._tell("None of these has a neck: draw a line through one with Ctrl + drag.")
+            self.workbench.refuse(
+                "None of these has a neck: draw a line through one with Ctrl + drag."
+            )
             return
         self._show({frozen.key: made})
         if whole and not made.lost:
             number = "one" if len(whole) == 1 else f"{len(whole)}"
-            self.workbench.message.emit(f"All but {number} were split: those have no neck.", False)
+            self.workbench.tell(f"All but {number} were split: those have no neck.")
 
     # -- what follows ------------------------------------------------------------------------
     def _on_edited(self, key: int, changes: Changes) -> None:

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 import napari.viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.calm import calm_spinner
-from napari_ssrvae.viewer.dock_frame import frame_of, hide_on_close
+from napari_ssrvae.viewer.dock_frame import DockWidget, frame_of, hide_on_close
 from napari_ssrvae.viewer.guide import next_step
 from napari_ssrvae.viewer.legend import CanvasLegend, canvas_of
 from napari_ssrvae.viewer.panels.base import Panel, note
@@ -49,7 +49,7 @@ PANELS: tuple[type[Panel], ...] = (
 )
 
 
-class ParticleClassifier(QWidget):
+class ParticleClassifier(DockWidget):
     """The dock widget.
 
     Life cycle: napari makes it and adds it to a dock, whose cross hides it with all that a person
@@ -62,9 +62,7 @@ class ParticleClassifier(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.session = Session()
-        self._over = False
         self._said_at = 0.0
-        self._had_parent = False
         self.workbench = Workbench(napari_viewer, self.session, read_settings())
         self.keeper = SettingsKeeper(self.workbench)
         self.views: ParticleViews | None = None
@@ -252,20 +250,7 @@ class ParticleClassifier(QWidget):
             views.deleteLater()
 
     # -- end of life -----------------------------------------------------------------------
-    def event(self, event: QEvent) -> bool:
-        """Shut down when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._had_parent = True
-            elif self._had_parent:
-                self.shutdown()
-        return bool(super().event(event))
-
-    def shutdown(self) -> None:
-        """End everything of ours; calling it again does nothing."""
-        if self._over:
-            return
-        self._over = True
+    def _end(self) -> None:
         self._soon.stop()
         self._warm.stop()
         self.keeper.save()

@@ -9,7 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QDockWidget, QWidget
+
+
+class DockWidget(QWidget):
+    """A widget that ends what it has begun, once, when napari takes it out of its dock."""
+
+    _over = _had_parent = False
+
+    def event(self, event: QEvent) -> bool:
+        """Shut down when the widget loses its parent: napari calls no `closeEvent`."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._had_parent = True
+            elif self._had_parent:
+                self.shutdown()
+        return bool(super().event(event))
+
+    def shutdown(self) -> None:
+        """End everything of ours; calling it again does nothing."""
+        if not self._over:
+            self._over = True
+            self._end()
+
+    def _end(self) -> None:
+        """Disconnect from all that stays; called once."""
+        raise NotImplementedError
 
 
 def frame_of(widget: QWidget) -> QDockWidget | None:

@@ -33,12 +33,6 @@ class Files(QObject):
         super().__init__(workbench)
         self.workbench, self.session = workbench, workbench.session
 
-    def _tell(self, sentence: str) -> None:
-        self.workbench.message.emit(sentence, False)
-
-    def _refuse(self, sentence: str) -> None:
-        self.workbench.message.emit(sentence, True)
-
     def export(self, path: str, form: str) -> None:
         """Write the classified particles of all micrographs."""
         self.workbench.mirror.flush()
@@ -48,10 +42,10 @@ class Files(QObject):
             if state.predictions is not None
         ]
         if not path.strip():
-            self._refuse("Type where to write the library first.")
+            self.workbench.refuse("Type where to write the library first.")
             return
         if self.session.workflow is None:
-            self._refuse(
+            self.workbench.refuse(
                 "These classes came with a library and there is no model here: train, or open the "
                 "model that made them, then export."
             )
@@ -76,7 +70,7 @@ class Files(QObject):
             self._workflow_as_named(),
             Path(path),
             title="Saving the model",
-            on_done=lambda saved: self._tell(f"The model was saved in {saved}."),
+            on_done=lambda saved: self.workbench.tell(f"The model was saved in {saved}."),
         )
 
     def _workflow_as_named(self) -> Workflow | None:
@@ -107,7 +101,7 @@ class Files(QObject):
         self.workbench.classifying.put_workflow(workflow)
         self.workbench.set_armed(True)
         self.workbench.class_images_changed.emit()
-        self._tell(f"The model is ready: every image that you open is classified.{kept}")
+        self.workbench.tell(f"The model is ready: every image that you open is classified.{kept}")
 
     def _take_classes_of(self, workflow: Workflow) -> str:
         """Take the model's table of classes; hand labels stay with the names that they had.
@@ -141,8 +135,8 @@ class Files(QObject):
         try:
             sentence = restore_library(library, self.workbench)
         except ParticleError as error:
-            self._refuse(str(error))
+            self.workbench.refuse(str(error))
             return
         if sentence:
-            self._tell(sentence)
+            self.workbench.tell(sentence)
             self.workbench.views_wanted.emit("")

@@ -70,9 +70,7 @@ class StackWork(QObject):
         if stack is None:
             return
         if not wanted:
-            self.workbench.message.emit(
-                f"All slices of {stack.reader.name} have their particles already.", False
-            )
+            self.workbench.tell(f"All slices of {stack.reader.name} have their particles already.")
             return
         title = f"find particles in {len(wanted)} slices of {stack.reader.name}"
         self._start(stack, title, steps.find_in_slices, wanted, settings, recipe=settings)
@@ -82,10 +80,9 @@ class StackWork(QObject):
         wanted = self.stacks.slices_of(stack, layer)
         if wanted is None:
             here = (*stack.reader.leading, *stack.reader.shape)
-            self.workbench.message.emit(
+            self.workbench.refuse(
                 f"The Labels layer {layer.name} is {_times(layer.data.shape)} but the stack "
-                f"{_times(here)}: choose one of the same stack, or of one slice of it.",
-                True,
+                f"{_times(here)}: choose one of the same stack, or of one slice of it."
             )
             return
         title = f"use {layer.name} as particles"
@@ -164,7 +161,7 @@ class StackWork(QObject):
             text += f"; stopped after {done} of {wanted} slices"
         if spared:
             text += f"; what you corrected meanwhile in {_slices(len(spared))} stays as it is"
-        self.workbench.message.emit(f"{text}.", False)
+        self.workbench.tell(f"{text}.")
 
     # -- the slice on the screen -----------------------------------------------------------
     def _on_stepped(self, _key: int) -> None:

@@ -94,7 +94,7 @@ class Suggesting(QObject):
             self._wanted = True
             self.prepare()
         else:
-            self.workbench.message.emit("Train a model first: it says what is worth a label.", True)
+            self.workbench.refuse("Train a model first: it says what is worth a label.")
 
     def accept(self) -> None:
         """Give the particle the class that the model takes it for, and go on.
@@ -124,10 +124,10 @@ class Suggesting(QObject):
             self.session.label_all(wanted, name=name)
         if count < len(chosen):
             missing = "all" if not count else f"{len(chosen) - count:,}"
-            self.workbench.message.emit(
+            say = self.workbench.tell if count else self.workbench.refuse
+            say(
                 f"Of {len(chosen):,} selected particles, {missing} got no label: the model has "
-                "not classified them. Train, or classify their micrograph.",
-                not count,
+                "not classified them. Train, or classify their micrograph."
             )
 
     def _said(self, key: int, ids: frozenset[int]) -> dict[int, int]:
@@ -154,7 +154,7 @@ class Suggesting(QObject):
                 self.go_on()
             else:
                 self._set_current(None)
-                self.workbench.message.emit(self._why_none(), False)
+                self.workbench.tell(self._why_none())
 
     def _why_none(self) -> str:
         """Say why no particle is worth a label."""

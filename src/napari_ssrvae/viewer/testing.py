@@ -123,16 +123,10 @@ class Testing(QObject):
         """Test the labels of all micrographs, in the background."""
         self.workbench.mirror.flush()
         if missing := self.missing():
-            self.workbench.message.emit(missing, True)
+            self.workbench.refuse(missing)
             return
-        active, workflow = self.session.active_key, self.session.workflow
         # As in a training: without a model, the active micrograph sets the scale.
-        keys = sorted(self.session.micrographs, key=lambda k: k != active)
-        micrographs = [
-            steps.FrozenMicrograph.of(key, self.session.micrographs[key])
-            for key in keys
-            if self.session.micrographs[key].particle_ids.size
-        ]
+        micrographs, workflow = self.workbench.frozen_micrographs(), self.session.workflow
         self.progress = None
         self.workbench.jobs.start(
             KIND,
@@ -160,8 +154,8 @@ class Testing(QObject):
                 changes.setdefault(one.place.key, {})[one.place.particle] = one.predicted
         count = sum(len(of_one) for of_one in changes.values())
         if not count:
-            self.workbench.message.emit(
-                "That class is no longer in the table: add it again, or test again.", True
+            self.workbench.refuse(
+                "That class is no longer in the table: add it again, or test again."
             )
             return
         one_particle = next(iter(next(iter(changes.values()))))
@@ -210,10 +204,9 @@ class Testing(QObject):
         """Give a test up whose particles are no longer there."""
         if self.running and not _same(self._running_on, self._labels_now()):
             self.stop()
-            self.workbench.message.emit(
+            self.workbench.refuse(
                 "The particles have changed, so the test on held-back labels was stopped: start it "
-                "again.",
-                True,
+                "again."
             )
         self.changed.emit()
 

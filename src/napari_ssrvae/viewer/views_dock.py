@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from napari_ssrvae.viewer.dock_frame import DockWidget
 from napari_ssrvae.viewer.key_binding import TypingFirst, bind_keys
 from napari_ssrvae.viewer.tabs.base import Tab
 from napari_ssrvae.viewer.tabs.gallery import GalleryTab
@@ -29,7 +30,7 @@ NEXT_TAB_MS = 60
 T = TypeVar("T", bound=Tab)
 
 
-class ParticleViews(QWidget):
+class ParticleViews(DockWidget):
     """All views of the particles, with one selection for all of them.
 
     Life cycle: as that of the dock that opens it, or of its own dock if that is closed before.
@@ -40,7 +41,6 @@ class ParticleViews(QWidget):
     def __init__(self, workbench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workbench = workbench
-        self._over = self._had_parent = False
         self.book = QTabWidget()
         self.book.setDocumentMode(True)
         self.inspector = InspectorTab(workbench)
@@ -89,20 +89,7 @@ class ParticleViews(QWidget):
             self._add_next()
         return [self.inspector, *(self.book.widget(i) for i in range(self.book.count()))]
 
-    def event(self, event: QEvent) -> bool:
-        """Shut down when napari takes the widget out of its dock (it calls no `closeEvent`)."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._had_parent = True
-            elif self._had_parent:
-                self.shutdown()
-        return bool(super().event(event))
-
-    def shutdown(self) -> None:
-        """Disconnect every view; calling it again does nothing."""
-        if self._over:
-            return
-        self._over = True
+    def _end(self) -> None:
         self._soon.stop()
         for tab in self._tabs():
             tab.shutdown()

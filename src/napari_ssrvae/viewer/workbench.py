@@ -95,9 +95,9 @@ class Workbench(QObject):
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
         self.jobs.failed.connect(self._on_failed)
-        self.mirror.message.connect(self._tell)
-        self.adoption.refused.connect(self._tell)
-        self.stacks.refused.connect(self._tell)
+        self.mirror.message.connect(self.refuse)
+        self.adoption.refused.connect(self.refuse)
+        self.stacks.refused.connect(self.refuse)
         session.micrographs_changed.connect(self._show_pixel_sizes)
         self.adoption.adopted.connect(self._on_adopted)
         self.adoption.adopt_open_layers()
@@ -109,18 +109,23 @@ class Workbench(QObject):
             self.settings_changed.emit(name)
 
     # -- telling ---------------------------------------------------------------------------
-    def _tell(self, sentence: str) -> None:
+    def tell(self, sentence: str) -> None:
+        """Say what was done."""
+        self.message.emit(sentence, False)
+
+    def refuse(self, sentence: str) -> None:
+        """Say what is wrong, or missing, and what to do."""
         self.message.emit(sentence, True)
 
     def _on_failed(self, _kind: str, sentence: str) -> None:
-        self.message.emit(sentence, True)
+        self.refuse(sentence)
 
     def _attempt(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Do something that may refuse; its one sentence goes to the person."""
         try:
             return action(*args, **kwargs)
         except ParticleError as error:
-            self._tell(str(error))
+            self.refuse(str(error))
             return None
 
     def _say_why(self) -> None:
@@ -184,7 +189,7 @@ class Workbench(QObject):
         """Segment the active micrograph."""
         key, state = self.session.active_key, self.session.active
         if key is None or state is None:
-            self._tell("There is no micrograph: drop one onto the window first.")
+            self.refuse("There is no micrograph: drop one onto the window first.")
             return
         self.mirror.flush()
         self.stacks.keep(key)
@@ -202,7 +207,7 @@ class Workbench(QObject):
         self.mirror.flush()
         state = self.session.micrographs.get(key)
         if state is not None and state.made_by_hand_since(before):
-            self._tell(
+            self.refuse(
                 f"The particles of {state.micrograph.name} were corrected while others were "
                 "looked for: yours stay as they are. Find particles replaces them."
             )
@@ -214,7 +219,7 @@ class Workbench(QObject):
             return
         lost = self.session.set_particles(key, labels, recipe=settings)
         if lost:
-            self._tell(
+            self.refuse(
                 f"{lost} hand label{'s' if lost > 1 else ''} had no matching particle any more; "
                 "undo brings them back."
             )
@@ -224,7 +229,7 @@ class Workbench(QObject):
         key = self.session.active_key
         layer = next((x for x in self.adoption.labels_layers() if x.name == name), None)
         if key is None or not isinstance(layer, Labels):
-            self._tell(f"There is no Labels layer {name!r} any more: choose another one.")
+            self.refuse(f"There is no Labels layer {name!r} any more: choose another one.")
             return
         stack = self.stacks.of(key)
         if stack is not None:
@@ -283,6 +288,18 @@ class Workbench(QObject):
         self._attempt(self.session.move_class, class_id, places)
 
     # -- training --------------------------------------------------------------------------
+    def frozen_micrographs(self) -> list[steps.FrozenMicrograph]:
+        """Return what a job may know of all that have particles, the active one first.
+
+        Without a model, the first one sets the scale.
+        """
+        active, states = self.session.active_key, self.session.micrographs
+        return [
+            steps.FrozenMicrograph.of(key, states[key])
+            for key in sorted(states, key=lambda k: k != active)
+            if states[key].particle_ids.size
+        ]
+
     def train(self, *_: object, resume: bool = False) -> None:
         """Train on all micrographs of the session; the active one sets the scale.
 
@@ -295,15 +312,9 @@ class Workbench(QObject):
 
         self.mirror.flush()
         if (missing := missing_for_training(self.session)) is not None:
-            self._tell(missing)
+            self.refuse(missing)
             return
-        active = self.session.active_key
-        keys = sorted(self.session.micrographs, key=lambda k: k != active)
-        frozen = [
-            steps.FrozenMicrograph.of(key, self.session.micrographs[key])
-            for key in keys
-            if self.session.micrographs[key].particle_ids.size
-        ]
+        frozen = self.frozen_micrographs()
         recipe = self.session.micrographs[frozen[0].key].recipe
         before = self.session.workflow if resume else None
         self.training_started.emit()

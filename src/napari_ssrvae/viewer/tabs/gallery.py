@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssrvae.library.catalogue import Catalogue
-from napari_ssrvae.library.selection import Place
+from napari_ssrvae.library.catalogue import Catalogue, positions
 from napari_ssrvae.viewer.tabs.base import Tab
 from napari_ssrvae.viewer.views.gallery import Gallery, GalleryItems
 
@@ -62,8 +61,7 @@ class GalleryTab(Tab):
     def _describe(self, row: int) -> str:
         """Say what is known of a particle: where it is, its class and who says so, its size."""
         catalogue = self._drawn
-        place = catalogue.place(row)
-        lines = [_where(catalogue, place)]
+        lines = [catalogue.where(row)]
         if hand := int(catalogue.hand[row]):
             lines.append(f"{self.session.class_name(hand)} (by hand)")
         if predicted := int(catalogue.predicted[row]):
@@ -86,26 +84,13 @@ def _same_particles(one: Catalogue, other: Catalogue) -> bool:
     return np.array_equal(one.keys, other.keys) and np.array_equal(one.particles, other.particles)
 
 
-def _where(catalogue: Catalogue, place: Place) -> str:
-    several = len(catalogue.micrograph_names) > 1
-    name = catalogue.micrograph_names[place.key]
-    return f"Particle {place.particle}" + (f" of {name}" if several else "")
-
-
 def _items(catalogue: Catalogue, class_ids: list[int]) -> GalleryItems:
     """Return the catalogue as the view wants it: classes and micrographs as positions in lists."""
-    at = {class_id: i for i, class_id in enumerate(class_ids)}
-    positions = np.full(
-        max([0, *class_ids, int(catalogue.predicted.max()), int(catalogue.hand.max())]) + 1, -1
-    )
-    positions[list(at)] = list(at.values())
-    micrographs = np.array([*catalogue.micrograph_names])
-    by_key = np.argsort(micrographs)
     return GalleryItems.of(
         np.stack([catalogue.keys, catalogue.particles], axis=1),
-        hand=positions[catalogue.hand],
-        predicted=positions[catalogue.predicted],
+        hand=positions(catalogue.hand, class_ids),
+        predicted=positions(catalogue.predicted, class_ids),
         angles=catalogue.angle,
-        micrographs=by_key[np.searchsorted(micrographs[by_key], catalogue.keys)],
+        micrographs=positions(catalogue.keys, [*catalogue.micrograph_names]),
         columns=catalogue.columns,
     )

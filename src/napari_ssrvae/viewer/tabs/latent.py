@@ -16,6 +16,7 @@ from napari_ssrvae.viewer.tabs.scatter import (
     colorings_of,
 )
 from napari_ssrvae.viewer.views import LatentPlot
+from napari_ssrvae.viewer.views.units import called_now
 
 
 class LatentTab(Tab):
@@ -54,7 +55,7 @@ class LatentTab(Tab):
         axes = axes_of(catalogue)
         shown = axes_shown(axes, self._axes)
         colorings = colorings_of(catalogue)
-        by = self._coloring if self._coloring in colorings else CLASS
+        by = called_now(self._coloring, colorings) or CLASS
         self._told = tuple(dict.fromkeys((*shown, by)))
         points = coloring(catalogue, rows, by, self.session.classes)
         self.plot.offer(list(axes), shown, colorings, by)
@@ -91,11 +92,7 @@ class LatentTab(Tab):
         catalogue = self._shown
         if catalogue is None:
             return ""
-        place = catalogue.place(row)
-        first = f"Particle {place.particle}"
-        if len(catalogue.micrograph_names) > 1:
-            first += f" of {catalogue.micrograph_names[place.key]}"
-        lines = [first, self._class_of(catalogue, row)]
+        lines = [catalogue.where(row), self._class_of(catalogue, row)]
         measured = {**catalogue.sizes, **catalogue.shapes}
         lines += [f"{name}: {measured[name][row]:.4g}" for name in self._told if name in measured]
         return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ from napari_ssrvae.viewer.views.report import (
 from napari_ssrvae.viewer.views.report_disagreements import DisagreementRow
 from napari_ssrvae.viewer.views.report_quality import NamedClass
 from napari_ssrvae.viewer.views.report_sizes import SizeRow
+from napari_ssrvae.viewer.views.units import called_now, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,6 @@ NEVER_ON_TRAINING = (
     "were trained on."
 )
 FILTERS = {".png": "Picture", ".svg": "Picture, text stays text", ".csv": "Table"}
-_UNIT = re.compile(r"^(.*) \((.*)\)$")
 
 
 class ReportTab(Tab):
@@ -139,7 +138,7 @@ class ReportTab(Tab):
             return
         self._statistics = class_statistics(values, catalogue.shown, ids)
         self._histogram = class_histogram(values, catalogue.shown, ids)
-        unit = f" {found[2]}" if (found := _UNIT.match(measure)) else ""
+        unit = unit_of(measure)
         numbers = {
             row["class"]: _size_texts(row, unit) for row in self._statistics.to_dict("records")
         }
@@ -147,13 +146,13 @@ class ReportTab(Tab):
             SizeRow(c.id, c.name, c.color, numbers.get(c.id, ()))
             for c in classes_to_count(self.session.classes)
         ]
-        note = self._sizes_note(catalogue, values, unit.strip())
+        note = self._sizes_note(catalogue, values, unit)
         page.show_sizes(rows, self._histogram.edges, self._histogram.counts, note=note)
 
     def _chosen_measure(self, catalogue: Catalogue) -> str:
-        """Return the column that is called as the one last chosen, whatever its unit is now."""
-        names = {_UNIT.sub(r"\1", name): name for name in catalogue.columns}
-        return names.get(self._measure, next(iter(names.values())))
+        """Return the column that was last chosen, by its name of now, or the first one."""
+        names = [*catalogue.columns]
+        return called_now(self._measure, names) or names[0]
 
     def _sizes_note(self, catalogue: Catalogue, values: Any, unit: str) -> str:
         states = [s for s in self.session.micrographs.values() if s.particle_ids.size]
@@ -275,8 +274,8 @@ class ReportTab(Tab):
         if selection := Selection.of(self.testing.places(found)):
             self.session.select(selection)
         elif found:
-            self.workbench.message.emit(
-                "The particles of this cell have changed since the test: test again.", True
+            self.workbench.refuse(
+                "The particles of this cell have changed since the test: test again."
             )
 
     def _on_disagreement(self, place: Place) -> None:
@@ -296,7 +295,7 @@ class ReportTab(Tab):
         return [known.get(i, NamedClass(f"class {i}", NO_CLASS)) for i in ids]
 
     def _on_measure(self, name: str) -> None:
-        self._measure = _UNIT.sub(r"\1", name)
+        self._measure = name
         self._on_page()
 
     # -- saving ----------------------------------------------------------------------------
@@ -371,7 +370,7 @@ class ReportTab(Tab):
             sheet,
             target,
             title=f"Saving {target.name}",
-            on_done=lambda path: self.workbench.message.emit(f"Saved in {path}.", False),
+            on_done=lambda path: self.workbench.tell(f"Saved in {path}."),
         )
 
     def _folder(self) -> Path:
@@ -391,8 +390,8 @@ class ReportTab(Tab):
 
 def _size_texts(row: Any, unit: str) -> list[str]:
     texts = [f"{row['n']:,}", plus_minus(row["mean"], row["std"])]
-    if row["n"]:
-        texts[1] += unit
+    if row["n"] and unit:
+        texts[1] += f" {unit}"
     return [*texts, *(rounded(row[d]) for d in ("d10", "d50", "d90"))]
 
 

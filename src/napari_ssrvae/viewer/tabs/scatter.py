@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ssrvae.library.catalogue import Catalogue, Ids, Values
+from napari_ssrvae.library.catalogue import Catalogue, Ids, Values, positions
 from napari_ssrvae.library.classes import PALETTE, ParticleClass
 from napari_ssrvae.viewer.views.color import NO_CLASS
+from napari_ssrvae.viewer.views.units import called_now
 
 CLASS, HAND, MICROGRAPH = "class", "hand label", "micrograph"
 
@@ -63,8 +64,9 @@ def projection(z: Values) -> Values:
 
 def axes_shown(names: Mapping[str, object], wanted: tuple[str, str]) -> tuple[str, str]:
     """Return the wanted axes, or the first two latents where one of them is not there (now)."""
-    if all(name in names for name in wanted):
-        return wanted
+    x, y = (called_now(name, names) for name in wanted)
+    if x is not None and y is not None:
+        return x, y
     return ("z1", "z2" if "z2" in names else "confidence")
 
 
@@ -79,18 +81,13 @@ def coloring(
 ) -> Coloring:
     """Return the colours of some rows by one of `colorings_of`."""
     if name == MICROGRAPH:
-        keys = np.array(list(catalogue.micrograph_names), dtype=np.int64)
-        order = np.argsort(keys)
-        at = order[np.searchsorted(keys[order], catalogue.keys[rows])]
+        at = positions(catalogue.keys[rows], [*catalogue.micrograph_names])
         names = list(catalogue.micrograph_names.values())
         return Coloring(at, _legend(names, [_color(i) for i in range(len(names))], at))
     if name not in (CLASS, HAND):
         return Coloring(catalogue.columns[name][rows], label=name)
     of_rows = (catalogue.shown if name == CLASS else catalogue.hand)[rows]
-    # Ids are small: a table from id to position serves all particles at once.
-    position = np.full(max(int(of_rows.max(initial=0)), *(c.id for c in classes)) + 1, -1)
-    position[[c.id for c in classes]] = np.arange(len(classes))
-    at = position[of_rows]
+    at = positions(of_rows, [c.id for c in classes])
     names, colors = [c.name for c in classes], [c.color for c in classes]
     if name == HAND:
         at = np.where(at < 0, len(classes), at)

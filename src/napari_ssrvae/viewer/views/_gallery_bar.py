@@ -26,6 +26,7 @@ from superqt import QLabeledDoubleRangeSlider
 
 from napari_ssrvae.viewer.views._gallery_grid import LARGEST, SMALLEST
 from napari_ssrvae.viewer.views._gallery_order import CONFIDENCE, GalleryItems, Show, Sort, Wish
+from napari_ssrvae.viewer.views.units import called_now
 
 _SHOWN = {
     Show.ALL: "labelled or not",
@@ -177,9 +178,14 @@ class GalleryBar(QWidget):
         micrographs: Sequence[str],
         ranges: Iterable[str],
     ) -> None:
-        """Offer these; what was chosen stays so by its name, where it is still there."""
+        """Offer these; what was chosen stays so by its name, where it is still there.
+
+        A measure is still there when its unit has changed.
+        """
         orders = [CONFIDENCE, *Sort, *(name for name in items.columns if name != CONFIDENCE)]
-        self._fill(self.sort, [(_ORDERS.get(name, f"by {name}"), str(name)) for name in orders])
+        sorts = [(_ORDERS.get(name, f"by {name}"), str(name)) for name in orders]
+        chosen = called_now(self.sort.currentText(), [text for text, _ in sorts])
+        self._fill(self.sort, sorts, chosen)
         of_class = [*((name, i) for i, name in enumerate(classes)), ("no class", -1)]
         self._fill(self.classes, [("all classes", None), *of_class])
         of_one = [*((name, i) for i, name in enumerate(micrographs))]
@@ -203,10 +209,10 @@ class GalleryBar(QWidget):
                 self.ranges[name].set_limits(float(known.min()), float(known.max()))
 
     @staticmethod
-    def _fill(combo: QComboBox, choices: list[tuple[str, Any]]) -> None:
+    def _fill(combo: QComboBox, choices: list[tuple[str, Any]], chosen: str | None = None) -> None:
         if choices == [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())]:
             return
-        before = combo.currentText()
+        before = chosen or combo.currentText()
         with QSignalBlocker(combo):
             combo.clear()
             for text, value in choices:

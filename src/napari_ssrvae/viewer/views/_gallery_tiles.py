@@ -11,6 +11,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 
 from napari_ssrvae.viewer.views._gallery_order import CONFIDENCE, GalleryItems, Rows
+from napari_ssrvae.viewer.views._pictures import as_qimage
 from napari_ssrvae.viewer.views.color import NO_CLASS, Theme, qcolor
 
 Pictures = Callable[[Rows], NDArray[np.uint8]]
@@ -44,18 +45,11 @@ class PictureStore:
         missing = [row for row in rows.tolist() if row not in self._kept]
         if missing:
             for row, patch in zip(missing, self._pictures(np.array(missing)), strict=True):
-                self._kept[row] = _as_image(patch)
+                self._kept[row] = as_qimage(patch)
         found = [self._kept[row] for row in rows.tolist()]
         for old in list(self._kept)[: max(0, len(self._kept) - _KEPT)]:
             del self._kept[old]
         return found
-
-
-def _as_image(patch: NDArray[np.uint8]) -> QImage:
-    height, width = patch.shape
-    # QImage only borrows the memory; its copy owns what it shows.
-    grey = QImage.Format.Format_Grayscale8
-    return QImage(np.ascontiguousarray(patch).tobytes(), width, height, width, grey).copy()
 
 
 class TilePainter:

@@ -10,11 +10,13 @@ import os
 
 from qtpy import API_NAME
 
+from napari_ssrvae.viewer.views.color import Theme
+
 os.environ["PYQTGRAPH_QT_LIB"] = API_NAME
 
 import pyqtgraph as pg
 
-__all__ = ["adopt_menu", "pg"]
+__all__ = ["adopt_menu", "color_axes", "pg"]
 
 
 def adopt_menu(plot: pg.PlotWidget) -> None:
@@ -24,3 +26,12 @@ def adopt_menu(plot: pg.PlotWidget) -> None:
     """
     menu = plot.getPlotItem().ctrlMenu
     menu.setParent(plot, menu.windowFlags())
+
+
+def color_axes(plot: pg.PlotWidget, theme: Theme, *sides: str) -> None:
+    """Give a plot its ground, and its axes (left and bottom where none are named) their greys."""
+    plot.setBackground(theme.background)
+    for side in sides or ("left", "bottom"):
+        axis = plot.getPlotItem().getAxis(side)
+        axis.setPen(theme.faint)
+        axis.setTextPen(theme.muted)

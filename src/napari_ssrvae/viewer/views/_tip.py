@@ -7,7 +7,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QBuffer, QByteArray, QIODevice, Qt
-from qtpy.QtGui import QImage
+
+from napari_ssrvae.viewer.views._pictures import as_qimage
 
 PICTURE_SIDE = 112
 """Side of the picture on the screen, px."""
@@ -38,10 +39,7 @@ def tip_html(text: str, picture: NDArray[np.uint8], color: str) -> str:
 
 
 def _png(picture: NDArray[np.uint8]) -> str:
-    grey = np.ascontiguousarray(picture, dtype=np.uint8)
-    height, width = grey.shape
-    image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8)
-    image = image.scaled(
+    image = as_qimage(picture).scaled(
         PICTURE_SIDE,
         PICTURE_SIDE,
         Qt.AspectRatioMode.IgnoreAspectRatio,

@@ -23,7 +23,7 @@ from superqt import QFlowLayout
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views._pictures import ImageButton, as_grey, as_qimage
-from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, scrolled_sheet
 from napari_ssrvae.viewer.views.legend import ColorChip
 
 TILE = 96
@@ -227,11 +227,7 @@ class ClassImages(ThemedWidget):
         self._cards.clear()
 
     def _apply_theme(self, theme: Theme) -> None:
-        self.setStyleSheet(
-            f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
-            f"QScrollArea, QScrollArea > QWidget > QWidget"
-            f" {{ background: {theme.background.name()}; }}"
-        )
+        self.setStyleSheet(scrolled_sheet(theme))
         self._message.setStyleSheet(f"color: {theme.muted.name()};")
 
 

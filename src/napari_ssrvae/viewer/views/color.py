@@ -75,6 +75,15 @@ class Theme(NamedTuple):
         return blend(self.foreground, self.background, 0.8)
 
 
+def scrolled_sheet(theme: Theme) -> str:
+    """Return the style sheet of a view with a scroll area: its labels, and what they lie on."""
+    return (
+        f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
+        f"QScrollArea, QScrollArea > QWidget > QWidget"
+        f" {{ background: {theme.background.name()}; }}"
+    )
+
+
 class ThemedWidget(QWidget):
     """A widget that follows its palette (napari's dark or light), or the theme it is given."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +32,7 @@ from napari_ssrvae.viewer.views._gallery_order import (
 )
 from napari_ssrvae.viewer.views._gallery_tiles import Pictures
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
+from napari_ssrvae.viewer.views.units import called_now
 
 __all__ = ["Gallery", "GalleryItems"]
 
@@ -168,6 +170,8 @@ class Gallery(ThemedWidget):
         scrolled, current = self.grid.verticalScrollBar().value(), self._current()
         self._items = items
         self.bar.set_choices(items, [name for name, _ in legend], micrograph_names, ranges)
+        if (sort := called_now(self._arranged_by.sort, items.columns)) is not None:
+            self._arranged_by = replace(self._arranged_by, sort=sort)
         if not same:
             self.grid.forget_pictures()
             self._selected = np.zeros(len(items), bool)

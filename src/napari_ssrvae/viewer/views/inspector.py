@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from napari_ssrvae.viewer.views._pictures import Picture, as_diverging, as_grey, theme_of
-from napari_ssrvae.viewer.views.color import NO_CLASS, Theme, ThemedWidget, qcolor
+from napari_ssrvae.viewer.views.color import NO_CLASS, Theme, ThemedWidget, qcolor, scrolled_sheet
 
 SIDE_BY_SIDE = 480
 """Width from which pictures and numbers stand beside each other, px."""
@@ -358,10 +358,7 @@ class Inspector(ThemedWidget):
 
     def _apply_theme(self, theme: Theme) -> None:
         self.setStyleSheet(
-            f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
-            f"QLabel[second_rank='true'] {{ color: {theme.muted.name()}; }}"
-            f"QScrollArea, QScrollArea > QWidget > QWidget"
-            f" {{ background: {theme.background.name()}; }}"
+            f"{scrolled_sheet(theme)}QLabel[second_rank='true'] {{ color: {theme.muted.name()}; }}"
         )
         for label in (self._message, self.note, *self._captions):
             label.setStyleSheet(f"color: {theme.muted.name()};")

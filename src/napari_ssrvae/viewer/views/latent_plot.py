@@ -16,7 +16,7 @@ from napari_ssrvae.viewer.views._cloud import PointCloud
 from napari_ssrvae.viewer.views._lasso import LassoBox
 from napari_ssrvae.viewer.views._plot_bar import PlotBar
 from napari_ssrvae.viewer.views._points import NO_POINTS, OPACITY, as_points
-from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, color_axes, pg
 from napari_ssrvae.viewer.views._scale import ColorScale
 from napari_ssrvae.viewer.views._tip import tip_html
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
@@ -408,12 +408,8 @@ class LatentPlot(ThemedWidget):
         self._stack.addWidget(self._page)
 
     def _apply_theme(self, theme: Theme) -> None:
-        self._plot.setBackground(theme.background)
+        color_axes(self._plot, theme)
         self._box.set_color(theme.foreground)
-        for name in ("bottom", "left"):
-            axis = self._plot.getPlotItem().getAxis(name)
-            axis.setPen(theme.faint)
-            axis.setTextPen(theme.muted)
         self.setStyleSheet(
             f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
         )

@@ -25,7 +25,7 @@ from superqt import QFlowLayout
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views._image_grid import ImageGrid
 from napari_ssrvae.viewer.views._pictures import Picture, PictureButton, as_grey
-from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, qcolor
+from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, qcolor, scrolled_sheet
 
 NEIGHBOUR = 56
 """Side of the picture of a real particle, px."""
@@ -305,11 +305,7 @@ class ClassManifold(ThemedWidget):
         self.where.setMaximumWidth(max(self.large.width(), 110))
 
     def _apply_theme(self, theme: Theme) -> None:
-        self.setStyleSheet(
-            f"QLabel {{ color: {theme.foreground.name()}; background: transparent; }}"
-            f"QScrollArea, QScrollArea > QWidget > QWidget"
-            f" {{ background: {theme.background.name()}; }}"
-        )
+        self.setStyleSheet(scrolled_sheet(theme))
         for label in (self.note, self.nearest):
             label.setStyleSheet(f"color: {theme.muted.name()};")
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, color_axes, pg
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 
 POINT = "#56b4e9"
@@ -103,11 +103,7 @@ class CalibrationPage(ThemedWidget):
         return x.tolist(), y.tolist(), [text.toPlainText() for text in self._texts]
 
     def _apply_theme(self, theme: Theme) -> None:
-        self._plot.setBackground(theme.background)
-        for side in ("left", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(side)
-            axis.setPen(theme.faint)
-            axis.setTextPen(theme.muted)
+        color_axes(self._plot, theme)
         self._diagonal.setPen(pg.mkPen(theme.muted, style=Qt.PenStyle.DashLine))
         self._bars.setOpts(pen=pg.mkPen(theme.muted), beam=0.012)
         for text in self._texts:

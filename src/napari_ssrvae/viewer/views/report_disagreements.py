@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QItemSelectionModel, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.views._note import Note
+from napari_ssrvae.viewer.views._pictures import as_qimage
 from napari_ssrvae.viewer.views._table import ReadingTable
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 
@@ -213,14 +214,6 @@ class DisagreementsPage(ThemedWidget):
 
 
 def _icon(picture: NDArray[np.uint8]) -> QIcon:
-    image = QImage(
-        np.ascontiguousarray(picture).tobytes(),
-        picture.shape[1],
-        picture.shape[0],
-        picture.shape[1],
-        QImage.Format.Format_Grayscale8,
-    )
-    # The image only borrows its memory; the pixmap owns what it shows.
     smooth = Qt.TransformationMode.SmoothTransformation
     kept = Qt.AspectRatioMode.KeepAspectRatio
-    return QIcon(QPixmap.fromImage(image).scaled(PICTURE, PICTURE, kept, smooth))
+    return QIcon(QPixmap.fromImage(as_qimage(picture)).scaled(PICTURE, PICTURE, kept, smooth))

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ssrvae.viewer.views._note import Note
-from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, color_axes, pg
 from napari_ssrvae.viewer.views._table import ReadingTable
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, qcolor
 
@@ -206,10 +206,6 @@ class SizesPage(ThemedWidget):
         self.hidden_changed.emit()
 
     def _apply_theme(self, theme: Theme) -> None:
-        self._plot.setBackground(theme.background)
-        for side in ("left", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(side)
-            axis.setPen(theme.faint)
-            axis.setTextPen(theme.muted)
+        color_axes(self._plot, theme)
         self._empty.setStyleSheet(f"color: {theme.muted.name()};")
         self.note.setStyleSheet(f"color: {theme.muted.name()};")

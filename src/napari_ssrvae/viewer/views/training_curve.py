@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, pg
+from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, color_axes, pg
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget
 
 LOSS_COLOR = "#e69f00"
@@ -170,9 +170,5 @@ class TrainingCurve(ThemedWidget):
         self._accuracy_box.setGeometry(self._plot.getPlotItem().getViewBox().sceneBoundingRect())
 
     def _apply_theme(self, theme: Theme) -> None:
-        self._plot.setBackground(theme.background)
-        for name in ("left", "right", "bottom"):
-            axis = self._plot.getPlotItem().getAxis(name)
-            axis.setPen(theme.faint)
-            axis.setTextPen(theme.muted)
+        color_axes(self._plot, theme, "left", "bottom", "right")
         self._text.setStyleSheet(f"color: {theme.muted.name()};")
