@@ -92,6 +92,9 @@ def test_from_a_micrograph_to_a_library_and_back(
     table = hands.panel("Classes").table
     assert [int(table.item(r, 4).text()) for r in range(5)] == [counts[c] for c in range(1, 6)]
     assert hands.dock.legend.isVisible()
+    hands.session.edit_class(2, counted=False)
+    hands.wait(lambda: hands.dock.legend.rows()[1].name.endswith("(left out)"))
+    hands.session.history.undo()
 
     # A click on a point of the scatter selects and centres the particle; and back.
     hands.wait(hands.dock.views.isVisible)
