@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules=[
         "candidates",
+        "facts",
         "infobar",
         "micrograph",
         "objects",
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "vendors",
     ],
     submod_attrs={
+        "facts": ["micrograph_facts"],
         "micrograph": ["Micrograph", "as_micrograph"],
         "particles": [
             "GreyLevels",

@@ -72,6 +72,9 @@ def read_micrograph(path: str | Path, *, page: int | None = None) -> Micrograph:
         "format": facts.format,
         "instrument": facts.instrument,
         "info_bar_rows": image.shape[0] - rows,
+        "file_pixel_size": facts.pixel_size,
+        "pixel_size_from": facts.pixel_size_from,
+        "acquisition": dict(facts.acquisition),
         "warnings": list(facts.warnings),
         "fields": dict(facts.fields),
     }

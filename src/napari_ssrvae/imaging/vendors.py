@@ -40,6 +40,11 @@ class FileFacts:
         Sentences to the person.
     fields
         The vendor's own fields.
+    pixel_size_from
+        Which entry of the file gave the pixel size, in words.
+    acquisition
+        How the picture was taken, as far as the file says: ``date`` and ``detector`` (str),
+        ``voltage_kv``, ``magnification`` and ``working_distance_mm`` (float).
     """
 
     format: str = "TIFF"
@@ -48,6 +53,8 @@ class FileFacts:
     image_rows: int | None = None
     warnings: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    pixel_size_from: str = ""
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
 
 
 def tiff_facts(tiff: TiffFile) -> FileFacts:
