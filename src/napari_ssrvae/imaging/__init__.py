@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "shape",
         "signals",
         "slices",
+        "tag_trees",
         "tiff_pixels",
         "units",
         "vendors",

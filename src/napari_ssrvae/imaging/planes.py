@@ -103,7 +103,7 @@ def listed(things: Sequence[str]) -> str:
     return unique[0] if unique else "nothing that is known here"
 
 
-def check_claim(path: Path, shape: Sequence[int], itemsize: int) -> None:
+def check_claim(path: Path, shape: Sequence[int], itemsize: int, count: int = 1) -> None:
     """Refuse an image that cannot be as large as its header says, before memory is taken.
 
     Parameters
@@ -114,6 +114,8 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int) -> None:
         Rows, columns, and samples of a pixel if there are several, as the header says.
     itemsize
         Bytes of a sample.
+    count
+        How many such images the file says it holds.
     """
     size = "x".join(str(int(n)) for n in shape[:2])
     if prod(int(n) for n in shape[:2]) > MAX_PIXELS:
@@ -121,9 +123,11 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int) -> None:
             f"{path.name} says that its image has {size} pixels, more than can be opened; "
             "if that is true, cut it into parts, else copy the file again."
         )
-    claimed = prod(int(n) for n in shape) * itemsize
-    if claimed > _ALWAYS and claimed > _COMPRESSION * path.stat().st_size:
+    claimed = prod(int(n) for n in shape) * itemsize * count
+    length = path.stat().st_size if path.is_file() else claimed  # a folder tells nothing
+    if claimed > _ALWAYS and claimed > _COMPRESSION * length:
+        what = f"its image has {size}" if count == 1 else f"it holds {count} images of {size}"
         raise ReadError(
-            f"{path.name} says that its image has {size} pixels, which do not fit into a file of "
-            f"{path.stat().st_size} bytes: it is truncated or damaged; copy it again."
+            f"{path.name} says that {what} pixels, which do not fit into a file of {length} "
+            "bytes: it is truncated or damaged; copy it again."
         )

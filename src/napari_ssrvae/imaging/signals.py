@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from napari_ssrvae.errors import ReadError
 from napari_ssrvae.imaging.micrograph import luminance
 from napari_ssrvae.imaging.planes import Plane, check_claim, choose_plane, with_warning
+from napari_ssrvae.imaging.tag_trees import check_tags
 from napari_ssrvae.imaging.vendors.file_facts import (
     BY_HAND,
     FileFacts,
@@ -87,13 +89,13 @@ def signal_planes(path: Path) -> tuple[list[Plane], list[str]]:
         if sides is None:
             others.append(_described(data, axes))
             continue
-        check_claim(path, data.shape[-2:], data.dtype.itemsize)
+        leading = tuple(int(n) for n in data.shape[:-2])
+        check_claim(path, data.shape[-2:], data.dtype.itemsize, prod(leading))
         facts = _facts(path, signal, sides)
         title = str(inside(signal, "metadata", "General", "title") or "")
-        leading = data.shape[:-2]
         for index in np.ndindex(*leading):
-            several = int(np.prod(leading, dtype=np.int64)) > 1
-            planes.append(Plane(partial(_plane_of, data, index), facts, title, several))
+            read = partial(_plane_of, data, index)
+            planes.append(Plane(read, facts, title, of_stack=prod(leading) > 1))
     return planes, others
 
 
@@ -115,6 +117,8 @@ def _signals(path: Path) -> Sequence[Signal]:
         reader = import_module(f"rsciio.{module}")
     except ImportError as error:
         raise _missing(path, error) from error
+    if module == "digitalmicrograph":
+        check_tags(path)
     options = _OPTIONS.get(suffix, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
