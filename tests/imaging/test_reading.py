@@ -15,15 +15,6 @@ from napari_ssrvae.imaging import read_micrograph
 from napari_ssrvae.imaging.infobar import find_info_bar
 
 
-@pytest.fixture
-def picture() -> np.ndarray:
-    """Smooth grey picture with noise: nothing in it looks like an info bar."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:200, :256]
-    image = 100 + 40 * np.sin(x / 20) * np.cos(y / 15) + rng.normal(0, 4, y.shape)
-    return image.clip(0, 255).astype(np.uint8)
-
-
 def with_bar(picture: np.ndarray, rows: int, background: int = 0, remnant: int = 0) -> np.ndarray:
     """Burn an info bar with lettering into the foot of the picture."""
     image = picture.copy()
