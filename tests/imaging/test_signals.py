@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import signal_files as files
 
 from napari_ssrvae.errors import ReadError
 from napari_ssrvae.imaging import read_micrograph
@@ -14,7 +15,6 @@ from napari_ssrvae.imaging.signals import SIGNALS
 
 pytest.importorskip("rsciio")
 pytest.importorskip("h5py")
-files = pytest.importorskip("signal_files")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from functools import partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,9 @@ def _signals(path: Path) -> Sequence[Signal]:
             signals: Sequence[Signal] = reader.file_reader(str(path), lazy=True, **options)
         except ImportError as error:
             raise _missing(path, error) from error
+        except Exception as error:
+            clear_frames(error.__traceback__)  # they hold files open, and complain when they end
+            raise
     if suffix == ".emi" and not signals:
         raise ReadError(
             f"{path.name} has its images in files of the same name that end in _1.ser, _2.ser, "
