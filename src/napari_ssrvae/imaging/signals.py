@@ -93,10 +93,10 @@ def signal_planes(path: Path) -> tuple[list[Plane], list[str]]:
         leading = tuple(int(n) for n in data.shape[:-2])
         check_claim(path, data.shape[-2:], data.dtype.itemsize, prod(leading))
         facts = _facts(path, signal, sides)
-        signed = facts.format == "MRC" and _is_signed(signal)
+        as_bytes = _mrc_bytes(signal) if facts.format == "MRC" else None
         title = str(inside(signal, "metadata", "General", "title") or "")
         for index in np.ndindex(*leading):
-            read = partial(_plane_of, data, index, signed)
+            read = partial(_plane_of, data, index, as_bytes)
             planes.append(Plane(read, facts, title, of_stack=prod(leading) > 1))
     return planes, others
 
@@ -186,21 +186,22 @@ def _described(data: Any, axes: Sequence[Mapping[str, Any]]) -> str:
     return f"data of {data.ndim} axes ({size})"
 
 
-def _plane_of(data: Any, index: tuple[int, ...], signed: bool) -> NDArray[Any]:
+def _plane_of(data: Any, index: tuple[int, ...], as_bytes: type | None) -> NDArray[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plane = np.asarray(data[index])
-    return plane.view(np.int8) if signed and plane.dtype == np.uint8 else plane
+    return plane.view(as_bytes) if as_bytes and plane.dtype.itemsize == 1 else plane
 
 
-def _is_signed(signal: Signal) -> bool:
-    """Tell whether the bytes of an MRC file are signed, as MRC2014 has them; rosettasciio has not.
+def _mrc_bytes(signal: Signal) -> type:
+    """Tell whether single bytes of an MRC file are signed: versions of rosettasciio differ.
 
-    Older files are not: they give themselves away by a largest value above 127.
+    They are in MRC2014. Older files are not, and give themselves away by a largest value above
+    127.
     """
     header = inside(signal, "original_metadata", "std_header") or {}
     smallest, largest = number(header.get("AMIN")) or 0.0, number(header.get("AMAX")) or 0.0
-    return smallest < 0 or largest <= 127
+    return np.int8 if smallest < 0 or largest <= 127 else np.uint8
 
 
 def _facts(path: Path, signal: Signal, sides: tuple[Any, Any]) -> FileFacts:

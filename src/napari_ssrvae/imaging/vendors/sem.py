@@ -40,10 +40,10 @@ def zeiss(tiff: TiffFile) -> FileFacts | None:
     fields = tiff.sem_metadata
     if not fields:
         return None
-    size, source = _zeiss_size(fields, plane(tiff)[1])
+    found, source = _zeiss_size(fields, plane(tiff)[1])
     stored = re.match(r"(\d+) \* (\d+)", str(_zeiss_value(fields, "dp_image_store")))
     taken = (int(stored[2]), int(stored[1])) if stored else None
-    size, warnings = still_true(size, plane(tiff), taken)
+    size, warnings = still_true(found, plane(tiff), taken)
     named = {key: value for key, value in fields.items() if key}
     model = _zeiss_value(fields, "dp_sem") or _zeiss_value(fields, "sv_serial_number")
     return FileFacts(
@@ -71,7 +71,7 @@ def _zeiss_size(fields: Mapping[str, Any], width: int) -> tuple[Size, str]:
             if size is not None and factor != 1.0:
                 size *= factor / width
             return (size, warnings), f"Zeiss “{one_line(entry[0])}”"
-    unnamed = fields.get("") or ()
+    unnamed: tuple[Any, ...] = fields.get("") or ()
     metres = number(unnamed[_ZEISS_SI_SIZE]) if len(unnamed) > _ZEISS_SI_SIZE else None
     if metres is None:
         return (None, ()), ""
@@ -79,7 +79,7 @@ def _zeiss_size(fields: Mapping[str, Any], width: int) -> tuple[Size, str]:
 
 
 def _zeiss_acquisition(fields: Mapping[str, Any]) -> dict[str, Any]:
-    distance = fields.get("ap_wd") or ()
+    distance: tuple[Any, ...] = fields.get("ap_wd") or ()
     in_mm = {"mm": 1.0, "µm": 1e-3, "um": 1e-3, "m": 1e3}
     factor = in_mm.get(str(distance[2])) if len(distance) > 2 else None
     written = re.match(r"([\d.]+)\s*(K?)", str(_zeiss_value(fields, "ap_mag")))
@@ -102,8 +102,8 @@ def fei(tiff: TiffFile) -> FileFacts | None:
     height, width = plane(tiff)
     rows, columns = _entry(fields, "Image", "ResolutionY"), _entry(fields, "Image", "ResolutionX")
     taken = (rows, columns) if isinstance(rows, int) and isinstance(columns, int) else None
-    size, source = _fei_size(fields, taken)
-    size, warnings = still_true(size, (height, width), taken)
+    found, source = _fei_size(fields, taken)
+    size, warnings = still_true(found, (height, width), taken)
     bar = _entry(fields, "PrivateFei", "DatabarHeight")
     image_rows: int | None = None
     if isinstance(rows, int) and 0 < rows <= height:
@@ -167,10 +167,10 @@ def jeol_facts(
     fields: Mapping[str, str], shape: tuple[int, int], format: str, model: str = ""
 ) -> FileFacts:
     """Read JEOL's fields, from wherever they came."""
-    size, source = _jeol_size(fields)
+    found, source = _jeol_size(fields)
     written = re.match(r"\s*(\d+)\s+(\d+)", fields.get("CM_IMAGE_SIZE", ""))
     taken = (int(written[2]), int(written[1])) if written else None
-    size, warnings = still_true(size, shape, taken)
+    size, warnings = still_true(found, shape, taken)
     name = fields.get("SM_NICKNAME") or fields.get("CM_INSTRUMENT") or model
     rows = _jeol_image_rows(fields, shape[0], taken)
     detector = fields.get("FE_DETECTOR_NAME") or fields.get("SM_DETECTOR") or ""
