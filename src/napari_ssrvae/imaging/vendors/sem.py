@@ -168,7 +168,8 @@ def jeol_facts(
 ) -> FileFacts:
     """Read JEOL's fields, from wherever they came."""
     found, source = _jeol_size(fields)
-    written = re.match(r"\s*(\d+)\s+(\d+)", fields.get("CM_IMAGE_SIZE", ""))
+    sides = fields.get("CM_IMAGE_SIZE") or fields.get("CM_FULL_SIZE", "")
+    written = re.match(r"\s*(\d+)\s+(\d+)", sides)
     taken = (int(written[2]), int(written[1])) if written else None
     size, warnings = still_true(found, shape, taken)
     name = fields.get("SM_NICKNAME") or fields.get("CM_INSTRUMENT") or model
