@@ -116,9 +116,8 @@ def test_the_extra_all_holds_exactly_one_qt_binding() -> None:
 
 def test_constraints_pin_every_dependency_to_a_version_that_is_allowed() -> None:
     pinned = pins()
-    extras = [
-        r for extra in ("test", "docs", "dev", "pyqt6", "pyside6") for r in requirements(extra)
-    ]
+    names = ("formats", "test", "docs", "dev", "pyqt6", "pyside6")
+    extras = [r for extra in names for r in requirements(extra)]
     for requirement in requirements() + extras:
         name = normalised(requirement.name)
         if name != "napari-ssrvae":

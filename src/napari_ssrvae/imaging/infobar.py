@@ -37,10 +37,10 @@ def find_info_bar(image: NDArray[Any]) -> int:
         Rows to cut off, 0 where there is no bar.
     """
     height = image.shape[0]
-    if height < 4 * _MIN_ROWS or image.dtype.kind not in "uif":
+    if height < 4 * _MIN_ROWS or image.size == 0 or image.dtype.kind not in "uif":
         return 0
     foot = image[-int(_MAX_SHARE * height) - 2 :].astype(np.float64)
-    span = float(np.ptp(image))
+    span = float(image.max()) - float(image.min())  # in integers of 8 bit it might not fit
     if not np.isfinite(span) or span == 0:
         return 0
     value = _most_common(foot[-_MIN_ROWS:-_REMNANT], span)

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from operator import index
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
-import numpy as np
 from numpy.typing import NDArray
-from tifffile import PHOTOMETRIC, TiffFile
+from tifffile import TiffFile
 
 from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.infobar import find_info_bar
-from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph, luminance
-from napari_ssrvae.imaging.vendors import FileFacts, tiff_facts
+from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph, as_micrograph
+from napari_ssrvae.imaging.pictures import PICTURES, read_picture
+from napari_ssrvae.imaging.signals import SIGNALS, read_signal
+from napari_ssrvae.imaging.tiff_pixels import read_tiff
+from napari_ssrvae.imaging.vendors import FileFacts, one_line, tiff_facts
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES
+PICTURE_SUFFIXES = tuple(PICTURES)
+SIGNAL_SUFFIXES = tuple(SIGNALS)
+SUFFIXES = TIFF_SUFFIXES + PICTURE_SUFFIXES + SIGNAL_SUFFIXES
 """File name endings that `read_micrograph` takes, in lower case."""
 
-_VENDOR_FORMATS = ("Zeiss TIFF", "FEI TIFF", "JEOL TIFF")
 
+def read_micrograph(
+    path: str | Path, *, page: int | None = None, info_bar: int | None = None
+) -> Micrograph:
+    """Read a micrograph from a file of a microscope, a camera or a program.
 
-def read_micrograph(path: str | Path, *, page: int | None = None) -> Micrograph:
-    """Read a micrograph from a TIFF, PNG or JPEG file.
-
-    The pixel size comes from the metadata of Zeiss, FEI/Thermo, JEOL and ImageJ files; the
-    resolution of a plain TIFF, PNG or JPEG (dots an inch) is never believed. The info bar at the
-    foot is cut off: where the metadata names it, by that, else where one is seen in the picture.
+    TIFF (with the metadata of Zeiss, FEI/Thermo, JEOL, Tescan, Hitachi, Olympus SIS, TVIPS,
+    DigitalMicrograph, ImageJ and OME), PNG, JPEG and BMP; DM3/DM4, EMD, TIA (emi, ser), BCF, MRC
+    and hspy/zspy with ``pip install "napari-ssrvae[formats]"``. The resolution of a plain
+    picture (dots an inch) is never believed: it gets no pixel size. The info bar at the foot is
+    cut off: where the metadata names it, by that, else where one is seen in the picture.
 
     Parameters
     ----------
@@ -38,45 +42,48 @@ def read_micrograph(path: str | Path, *, page: int | None = None) -> Micrograph:
     page
         Which image of a file that holds several, from 0. Without it a microscope's file gives
         its first (the others are other detectors) with a warning, and a stack is refused.
+    info_bar
+        Rows to cut off at the foot. None finds out, 0 keeps everything.
 
     Returns
     -------
     Micrograph
-        Named after the file; its metadata has ``format``, ``instrument``, ``info_bar_rows``,
-        ``warnings`` and the vendor's ``fields``.
+        Named after the file; its metadata has ``format``, ``instrument``, ``info_bar_rows`` (how
+        many were cut off), ``file_pixel_size`` (nm or None), ``pixel_size_from``,
+        ``acquisition``, ``warnings`` and the vendor's ``fields``.
 
     Raises
     ------
     ReadError
         If the file is missing, a folder, of an unknown kind, truncated, no image, or a stack.
+    InputError
+        If `info_bar` is no number of rows, or leaves nothing of the image.
     """
     path = Path(path)
+    rows_to_cut = None if info_bar is None else _rows_to_cut(info_bar)
     _check_file(path)
-    try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            image, facts = _read_tiff(path, page)
-        else:
-            image, facts = _read_picture(path)
-    except ReadError:
-        raise
-    except Exception as error:
-        # decoders fail in more ways than they document: whatever it was, the file is no good
-        raise ReadError(
-            f"{path.name} cannot be read ({_first_line(error)}); "
-            "it is truncated or not the image that its name says."
-        ) from error
-    rows = facts.image_rows
-    if rows is None:
-        rows = image.shape[0] - find_info_bar(image)
+    image, facts = _read(path, page)
+    if rows_to_cut is None:
+        rows = facts.image_rows
+        rows_to_cut = find_info_bar(image) if rows is None else image.shape[0] - rows
+    elif rows_to_cut and image.shape[0] - rows_to_cut < MIN_SIDE:
+        raise InputError(
+            f"An info bar of {rows_to_cut} rows leaves nothing of an image of {image.shape[0]} "
+            "rows; give fewer, or 0 to keep everything."
+        )
     metadata: dict[str, Any] = {
         "format": facts.format,
         "instrument": facts.instrument,
-        "info_bar_rows": image.shape[0] - rows,
+        "info_bar_rows": rows_to_cut,
+        "file_pixel_size": facts.pixel_size,
+        "pixel_size_from": facts.pixel_size_from if facts.pixel_size is not None else "",
+        "acquisition": dict(facts.acquisition),
         "warnings": list(facts.warnings),
         "fields": dict(facts.fields),
     }
+    image = image[: image.shape[0] - rows_to_cut]
     try:
-        return as_micrograph(Micrograph(image[:rows], facts.pixel_size, path.stem, path, metadata))
+        return as_micrograph(Micrograph(image, facts.pixel_size, path.stem, path, metadata))
     except InputError as error:
         raise ReadError(f"{path.name} holds no usable image: {error}") from error
 
@@ -95,89 +102,52 @@ def read_facts(path: str | Path) -> FileFacts | None:
         return None
 
 
+def _rows_to_cut(info_bar: Any) -> int:
+    try:
+        rows = -1 if isinstance(info_bar, bool) else index(info_bar)
+    except TypeError:
+        rows = -1
+    if rows < 0:
+        raise InputError(
+            f"info_bar is {info_bar!r}; give the number of rows to cut off, 0 to keep everything, "
+            "or None to have the bar found."
+        )
+    return rows
+
+
+def _read(path: Path, page: int | None) -> tuple[NDArray[Any], FileFacts]:
+    """Return the grey values of a file and what it says; a `ReadError` whatever fails."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix in TIFF_SUFFIXES:
+            return read_tiff(path, page)
+        if suffix in PICTURES:
+            return read_picture(path)
+        return read_signal(path, page)
+    except ReadError:
+        raise
+    except Exception as error:
+        # decoders fail in more ways than they document: whatever it was, the file is no good
+        raise ReadError(
+            f"{path.name} cannot be read ({_first_line(error)}); "
+            "it is truncated or not the image that its name says."
+        ) from error
+
+
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    suffix = path.suffix.lower()
+    if path.is_dir() and suffix != ".zspy":  # which is a folder that other programs write
         raise ReadError(f"{path} is a folder; give a micrograph file.")
     if not path.exists():
         raise ReadError(f"{path} does not exist; check the name.")
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix not in SUFFIXES:
         raise ReadError(
             f"{path.name} is of a kind that cannot be read; give one of {', '.join(SUFFIXES)}."
         )
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise ReadError(f"{path.name} is empty; copy the file again.")
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
-
-
-def _read_tiff(path: Path, page: int | None) -> tuple[NDArray[Any], FileFacts]:
-    with TiffFile(path) as tiff:
-        series = tiff.series[0]
-        _check_complete(path, tiff, series)
-        facts = tiff_facts(tiff)
-        colour = series.axes.endswith("S")
-        planar = series.axes[-3:] == "SYX"
-        image_axes = 3 if colour or planar else 2
-        count = int(np.prod(series.shape[:-image_axes], dtype=np.int64))
-        if count > 1 and page is None:
-            facts = _first_of_several(path, count, facts)
-        index = page or 0
-        if not 0 <= index < count:
-            raise ReadError(f"{path.name} has no image {index}; it holds {count}, from 0.")
-        data = series.asarray() if count == 1 or len(series.pages) != count else None
-        if data is None:
-            data = series.pages[index].asarray()
-        else:
-            data = data.reshape(count, *series.shape[-image_axes:])[index]
-        if planar:
-            data = np.moveaxis(data, 0, -1)
-        return _tiff_grey(data, tiff.pages[0], facts), facts
-
-
-def _first_of_several(path: Path, count: int, facts: FileFacts) -> FileFacts:
-    """Warn for a microscope's file of several detectors, refuse a stack of slices."""
-    if facts.format not in _VENDOR_FORMATS:
-        raise ReadError(
-            f"{path.name} is a stack of {count} images; open one 2-D slice of it, "
-            f"saved as its own file or chosen with page=0 to {count - 1}."
-        )
-    note = f"{path.name} holds {count} images, of which the first was opened."
-    return replace(facts, warnings=(*facts.warnings, note))
-
-
-def _check_complete(path: Path, tiff: TiffFile, series: Any) -> None:
-    """Refuse a file that ends before its pixels do; decoders would fill the rest with zeros."""
-    size = path.stat().st_size
-    for page in series.pages:
-        if page is None:
-            continue
-        ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.int64)
-        if ends.size == 0 or ends.max() > size or min(page.databytecounts) == 0:
-            raise ReadError(f"{path.name} is truncated: it ends within its image; copy it again.")
-
-
-def _tiff_grey(data: NDArray[Any], page: Any, facts: FileFacts) -> NDArray[Any]:
-    """Intensities of what the file stores."""
-    if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None and data.ndim == 2:
-        if facts.format == "Zeiss TIFF":
-            return data  # the index is the intensity; coloured entries are for annotations
-        return luminance(np.moveaxis(page.colormap[:, data], 0, -1))
-    if page.photometric == PHOTOMETRIC.MINISWHITE and data.dtype.kind in "bu":
-        return np.asarray(~data)
-    if data.ndim == 3:
-        return data[..., 0] if data.shape[-1] < 3 else luminance(data)
-    return data
-
-
-def _read_picture(path: Path) -> tuple[NDArray[Any], FileFacts]:
-    """PNG and JPEG: pixels only; what they say of dots an inch is not the sample's scale."""
-    data = np.asarray(iio.imread(path.read_bytes(), plugin="pillow"))
-    if data.ndim == 3 and data.shape[-1] == 2:
-        data = data[..., 0]
-    elif data.ndim == 3:
-        data = luminance(data)
-    name = "PNG" if path.suffix.lower() == ".png" else "JPEG"
-    return data, FileFacts(name)
+    text = one_line(str(error).strip().partition("\n")[0], 200).rstrip(".")
+    return text or type(error).__name__
