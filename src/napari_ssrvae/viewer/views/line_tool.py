@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPointF, Qt, Signal
-from qtpy.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_ssrvae.viewer.views.marks import HALO, CanvasMarks, Ring
@@ -119,7 +119,7 @@ class LineTool(CanvasMarks):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Move the cross with the arrows (Shift: far), set an end with Enter, leave with Escape."""
-        key = Qt.Key(event.key())
+        key = event.key()
         if key == Qt.Key.Key_Escape:
             self.cancelled.emit()
         elif key in STEPS:
@@ -165,7 +165,7 @@ class LineTool(CanvasMarks):
                 for end in (a, b):
                     painter.drawLine(end - across, end + across)
             if self._by_keys:
-                painter.setPen(QPen(HALO if halo else Qt.GlobalColor.white, width))
+                painter.setPen(QPen(HALO if halo else QColor("white"), width))
                 for arm in (QPointF(12, 0), QPointF(0, 12)):
                     painter.drawLine(self._at - arm, self._at + arm)
         painter.end()
