@@ -362,7 +362,7 @@ def test_everything_that_a_person_does_is_a_named_step(session: Session) -> None
     session.remove_class(3)
     assert session.history.undo_names == (
         "remove rod",
-        "pixel size",
+        "pixel size 4 nm",
         "recolour rod",
         "count rod in the figures",
         "leave out rod in the figures",
@@ -599,3 +599,59 @@ def test_which_particles_are_by_hand(session: Session) -> None:
     assert not state.by_hand
     session.set_particles(key, corrected())  # from elsewhere
     assert state.by_hand
+
+
+def test_an_info_bar_is_cut_and_comes_back_with_everything_that_was_made(
+    session: Session,
+) -> None:
+    key = session.active_key
+    state, labels = session.active, session.active.labels
+    whole, height = state.micrograph.image, state.micrograph.shape[0]
+    session.label(key, {1: 1, 2: 2, 5: 2})
+    session.set_predictions(key, predictions())
+    said = state.said
+    lowest = max(state.particle_ids.tolist(), key=lambda p: int(np.nonzero(labels == p)[0].max()))
+    rows = int(np.nonzero(labels == lowest)[0].min())
+    gone = [p for p in state.particle_ids.tolist() if not (labels[:rows] == p).any()]
+    edited = []
+    session.particles_edited.connect(lambda key, changes: edited.append((key, changes.whole)))
+    assert session.set_rows(key, rows, lambda _: whole) == len(gone) > 0
+    assert state.micrograph.shape[0] == state.labels.shape[0] == rows
+    assert state.micrograph.metadata["info_bar_rows"] == height - rows
+    assert not set(gone) & (set(state.hand_labels) | set(state.predictions.particle_ids.tolist()))
+    np.testing.assert_array_equal(np.vstack([state.micrograph.image, state.foot]), whole)
+    assert edited == [(key, True)]
+    session.history.undo()
+    np.testing.assert_array_equal(state.labels, labels)
+    assert state.hand_labels == {1: 1, 2: 2, 5: 2}
+    np.testing.assert_array_equal(state.said.particle_ids, said.particle_ids)
+    assert state.foot is None
+    session.history.redo()
+    assert state.labels.shape[0] == rows
+    # The other way: the bar comes back, and what is above it stays.
+    hand, ids = state.hand_labels, state.particle_ids
+    session.set_rows(key, height, lambda _: whole)
+    assert session.history.undo_names[0] == "keep the whole picture"
+    assert state.labels.shape == labels.shape
+    assert not state.labels[rows:].any()
+    assert state.hand_labels == hand
+    np.testing.assert_array_equal(state.particle_ids, ids)
+    np.testing.assert_array_equal(state.micrograph.image, whole)
+
+
+def test_rows_that_cannot_be_cut_off_are_refused(session: Session) -> None:
+    key, whole = session.active_key, session.active.micrograph.image
+    for rows in (3, whole.shape[0] + 1):
+        with pytest.raises(InputError, match="cannot be cut off"):
+            session.set_rows(key, rows, lambda _: whole)
+    session.set_rows(key, whole.shape[0], lambda _: whole)
+    assert session.history.undo_names == ()
+
+
+def test_what_is_said_after_a_cut_stays_when_that_is_undone(session: Session) -> None:
+    key, state = session.active_key, session.active
+    whole = state.micrograph.image
+    session.set_rows(key, whole.shape[0] - 1, lambda _: whole)
+    session.set_predictions(key, predictions())
+    session.history.undo()
+    np.testing.assert_array_equal(state.said.particle_ids, predictions().particle_ids)

@@ -75,6 +75,14 @@ class Hands:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
         self.settle()
 
+    def type_into(self, field: Any, text: str) -> None:
+        """Type over what a field says, and press Enter."""
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClicks(field, text)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        self.settle()
+
     def open(self, path: Path, plugin: str = "napari") -> None:
         """Open a file with a reader, as a drop and the choice in napari's dialog do."""
         before = len(self.session.micrographs)

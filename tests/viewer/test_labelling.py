@@ -350,8 +350,7 @@ def test_classes_are_added_renamed_and_removed_in_the_table(labelling: Any) -> N
 def test_pixel_size_corrected_by_hand_reaches_the_layers(labelling: Any) -> None:
     panel = labelling.panel("Micrograph")
     assert "unknown" in panel.warning.text()
-    panel.size.setValue(2.5)
-    labelling.settle()
+    labelling.type_into(panel.size, "2.5")
     group = labelling.workbench.mirror.groups[labelling.session.active_key]
     np.testing.assert_allclose(group.hand.scale, 2.5)
     assert labelling.session.active.micrograph.pixel_size == 2.5

@@ -404,7 +404,7 @@ def test_micrographs_beside_a_stack(series: Any) -> None:
 def test_the_pixel_size_of_a_stack_is_one_and_undo_shows_it(series: Any) -> None:
     hands = series
     find_all(hands)
-    hands.panel("Micrograph").size.setValue(5.0)
+    hands.type_into(hands.panel("Micrograph").size, "5")
     assert {s.micrograph.pixel_size for s in hands.session.micrographs.values()} == {5.0}
     np.testing.assert_allclose(hands.viewer.layers["series"].scale, (1, 5, 5))
     np.testing.assert_allclose(layers_of(hands).particles.scale, (5, 5))
@@ -415,7 +415,7 @@ def test_the_pixel_size_of_a_stack_is_one_and_undo_shows_it(series: Any) -> None
 
 def test_a_pixel_size_corrected_in_a_slice_that_was_only_looked_at_is_undone(series: Any) -> None:
     hands = series
-    hands.panel("Micrograph").size.setValue(5.0)
+    hands.type_into(hands.panel("Micrograph").size, "5")
     step(hands, 0)
     assert hands.session.active.micrograph.pixel_size == 5.0
     hands.workbench.picker.undo()

@@ -56,10 +56,13 @@ def _pixel_size(micrograph: Micrograph) -> str:
     said = metadata.get("file_pixel_size")
     if size is None:
         return "not known: set it by hand"
+    by_hand = "set by hand"
+    if by := metadata.get("pixel_size_by"):  # the scale bar, along which a person drew a line
+        by_hand = f"from {by}"
     if said is None:
-        return f"{length_text(size)}, set by hand" if metadata else length_text(size)
+        return f"{length_text(size)}, {by_hand}" if metadata else length_text(size)
     if abs(size - said) > 1e-6 * said:
-        return f"{length_text(size)}, set by hand (the file says {length_text(said)})"
+        return f"{length_text(size)}, {by_hand} (the file says {length_text(said)})"
     source = metadata.get("pixel_size_from")
     return f"{length_text(size)}, from {source}" if source else length_text(size)
 

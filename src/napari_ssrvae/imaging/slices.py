@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class SliceReader:
         Whether the last axis is colour.
     warnings : tuple of str
         Sentences to the person, of each slice.
+    metadata : mapping
+        What the file says, of each slice.
     """
 
     data: Any
@@ -47,6 +49,7 @@ class SliceReader:
     path: Path | None = None
     colour: bool = False
     warnings: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         kind = np.dtype(self.data.dtype).kind
@@ -71,6 +74,11 @@ class SliceReader:
         """Rows and columns of a slice, without its info bar."""
         height, width = self.data.shape[len(self.leading) : len(self.leading) + 2]
         return int(self.rows or height), int(width)
+
+    @property
+    def info_bar_rows(self) -> int:
+        """How many rows of each slice are cut off at the foot."""
+        return int(self.data.shape[len(self.leading)]) - self.shape[0]
 
     def __len__(self) -> int:
         return prod(self.leading)
@@ -106,4 +114,5 @@ class SliceReader:
             image = as_micrograph(pixels).image
         except InputError as error:
             image, warnings = np.zeros(self.shape, np.uint8), [*warnings, str(error)]
-        return Micrograph(image, self.pixel_size, name, self.path, {"warnings": warnings})
+        metadata = {**self.metadata, "info_bar_rows": self.info_bar_rows, "warnings": warnings}
+        return Micrograph(image, self.pixel_size, name, self.path, metadata)

@@ -189,6 +189,13 @@ def _descent(
     return sources, parts
 
 
+def fitted(labels: LabelImage, rows: int) -> LabelImage:
+    """Return a label image with so many rows: cut, or with nothing in those that are new."""
+    if labels.shape[0] >= rows:
+        return labels[:rows].copy()
+    return np.pad(labels, ((0, rows - labels.shape[0]), (0, 0)))
+
+
 # -- pixels ----------------------------------------------------------------------------------
 def ids_in(values: NDArray[np.int32]) -> frozenset[int]:
     """Return the ids among these values."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.library.changes import Changes, compare_labels, follow_hand_labels
+from napari_ssrvae.library.changes import Changes, compare_labels, fitted, follow_hand_labels
 from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState
 
 if TYPE_CHECKING:
@@ -128,8 +128,12 @@ def still_true(said: Predictions, of: LabelImage, now: LabelImage) -> Prediction
     said : Predictions
         What a model said.
     of, now : (H, W) int32 array
-        The label image that it saw, and the one that there is now.
+        The label image that it saw, and the one that there is now; the same particles, where an
+        info bar was cut off or came back meanwhile.
     """
+    if of.shape != now.shape:
+        rows = max(of.shape[0], now.shape[0])
+        of, now = fitted(of, rows), fitted(now, rows)
     if of is now or (changes := compare_labels(of, now)) is None:
         return said
     return said.without(changes.ids)

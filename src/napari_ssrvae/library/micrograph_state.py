@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ class MicrographState:
         The `SegmentationSettings` that made `labels`; None if they came from elsewhere.
     corrected : bool
         Whether a person has corrected particles since they were found.
+    foot : (h, W) array or None
+        Rows below the image that were cut off, so that they can come back; None where there are
+        none, or only the file has them.
     """
 
     micrograph: Micrograph
@@ -52,6 +55,7 @@ class MicrographState:
     become: Mapping[int, int] = field(default_factory=dict)
     recipe: object | None = None
     corrected: bool = False
+    foot: NDArray[Any] | None = None
     _read: tuple[object, object, Predictions] | None = field(default=None, repr=False)
 
     @property

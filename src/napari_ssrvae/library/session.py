@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
 from napari_ssrvae.library.changes import Changes, carry_hand_labels
 from napari_ssrvae.library.classes import ParticleClass, label_step_name, next_class
 from napari_ssrvae.library.correction import Correction
+from napari_ssrvae.library.framing import change_rows, with_rows
 from napari_ssrvae.library.history import History, Step
 from napari_ssrvae.library.micrograph_state import LabelImage, MicrographState, shown_classes
 from napari_ssrvae.library.selection import Place, Selection
@@ -105,6 +108,7 @@ class Session:
         key: int,
         pixel_size: float | None,
         *,
+        source: str = "",
         alike: Callable[[], Iterable[int]] = tuple,
     ) -> None:
         """Correct the pixel size (nm) of a micrograph, and of all that have the same by nature.
@@ -115,6 +119,8 @@ class Session:
             The micrograph.
         pixel_size : float or None
             nm per pixel.
+        source : str
+            Where a person has it from: "the scale bar", ....
         alike : callable
             Gives the keys of the other slices of its stack, as they are when it is asked.
         """
@@ -122,15 +128,75 @@ class Session:
         if pixel_size is not None and not (np.isfinite(pixel_size) and pixel_size > 0):
             raise InputError(f"A pixel size of {pixel_size} nm is not possible: give one above 0.")
         before = state.micrograph.pixel_size
+        said = state.micrograph.metadata.get("pixel_size_by", "")
 
-        def put(value: float | None) -> None:
+        def put(value: float | None, by: str) -> None:
             for one in {key, *alike()} & self.micrographs.keys():
-                state = self.micrographs[one]
-                state.micrograph = replace(state.micrograph, pixel_size=value)
+                old = self.micrographs[one].micrograph
+                metadata = {**old.metadata, "pixel_size_by": by}
+                new = replace(old, pixel_size=value, metadata=metadata)
+                self.micrographs[one].micrograph = new
             self.micrographs_changed.emit()
 
         if before != pixel_size:
-            self.history.do(Step("pixel size", lambda: put(pixel_size), lambda: put(before)))
+            what = "pixel size" if pixel_size is None else f"pixel size {pixel_size:.4g} nm"
+            self.history.do(Step(what, lambda: put(pixel_size, source), lambda: put(before, said)))
+
+    def set_rows(
+        self,
+        key: int,
+        rows: int,
+        whole: Callable[[int], NDArray[Any]],
+        *,
+        alike: Callable[[], Iterable[int]] = tuple,
+    ) -> int:
+        """Cut the foot of a micrograph off, or bring it back, as one undoable step.
+
+        Particles, hand labels and what a model said of them stay; a particle that loses pixels
+        waits to be classified again.
+
+        Parameters
+        ----------
+        key : int
+            The micrograph.
+        rows : int
+            Rows of the picture that stay, from the top.
+        whole : callable
+            Gives the whole picture of a micrograph, (H, W) with its info bar, by its key.
+        alike : callable
+            Gives the keys of the other slices of its stack, as they are when it is asked.
+
+        Returns
+        -------
+        int
+            How many particles lay in what was cut off.
+        """
+        before = self.micrographs[key].micrograph.shape[0]
+        height = whole(key).shape[0]
+        if not MIN_SIDE <= rows <= height:
+            raise InputError(
+                f"Of {height} rows, {height - rows} cannot be cut off: leave at least {MIN_SIDE}."
+            )
+        keys = {key, *alike()} & self.micrographs.keys()
+        old = {one: copy(self.micrographs[one]) for one in keys}
+        new = {one: with_rows(state, whole(one), rows) for one, state in old.items()}
+
+        def put(states: Mapping[int, MicrographState], rows: int) -> None:
+            told: dict[int, Changes | None] = {}
+            for one in {key, *alike()} & self.micrographs.keys():
+                now = self.micrographs[one]
+                then = states.get(one) or with_rows(now, whole(one), rows)
+                told[one] = change_rows(now, replace(then, said=self._if_of_model(then.said)))
+            self.micrographs_changed.emit()
+            for one, changes in told.items():
+                if changes is not None:
+                    self._tell_particles(one, changes)
+
+        if rows != before:
+            gone = height - rows
+            name = f"cut {gone} rows off" if gone else "keep the whole picture"
+            self.history.do(Step(name, lambda: put(new, rows), lambda: put(old, before)))
+        return sum(old[one].particle_ids.size - new[one].particle_ids.size for one in keys)
 
     # -- particles -------------------------------------------------------------------------
     def set_particles(

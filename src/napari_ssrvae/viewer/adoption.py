@@ -19,8 +19,10 @@ from napari_ssrvae.errors import ParticleError, ReadError
 from napari_ssrvae.imaging import Micrograph, SliceReader, as_micrograph, read_micrograph
 from napari_ssrvae.imaging.units import length_in_nm
 from napari_ssrvae.library.session import Session
+from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.stacks import Stacks, is_stack
+from napari_ssrvae.viewer.world_units import set_units, true_units
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -76,6 +78,7 @@ class Adoption(QObject):
             self.refused.emit(f"{layer.name}: {error}")
             return None
         show_as(layer, micrograph)
+        layer.metadata.update(layer_metadata(micrograph))
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.look_at(layer)
         key = self.session.add_micrograph(micrograph, activate=False)
@@ -113,6 +116,16 @@ class Adoption(QObject):
             layer
             for layer in self.viewer.layers
             if isinstance(layer, Labels) and not self.mirror.is_ours(layer)
+        ]
+
+    def laid_upon(self, image: Image) -> list[Labels]:
+        """Return Labels layers from elsewhere that lie upon an image as particles do."""
+        return [
+            layer
+            for layer in self.labels_layers()
+            if tuple(layer.data.shape) == tuple(image.data.shape[:2])
+            and np.array_equal(layer.scale, image.scale[-2:])
+            and np.array_equal(layer.translate, image.translate[-2:])
         ]
 
     def _on_inserted(self, event: Any) -> None:
@@ -183,10 +196,13 @@ def micrograph_of(layer: Image) -> Micrograph:
     ours = layer.source.reader_plugin == OUR_READER
     if path and not ours and (read := _read_again(Path(path), data)) is not None:
         return read
+    known = {}
+    if ours:  # what the reader has put there
+        known = {name: value for name, value in layer.metadata.items() if name != "pixel_size_nm"}
     if data.ndim > 2 and not layer.rgb and data.ndim - sum(s == 1 for s in data.shape) == 2:
         data = data.squeeze()
     micrograph = as_micrograph(data, name=layer.name, pixel_size=layer_pixel_size(layer))
-    return replace(micrograph, path=Path(path)) if path else micrograph
+    return replace(micrograph, path=Path(path) if path else None, metadata=known)
 
 
 def reader_of(layer: Image) -> SliceReader:
@@ -202,6 +218,16 @@ def reader_of(layer: Image) -> SliceReader:
     data = layer.data[0] if layer.multiscale else layer.data
     path = layer.source.path
     facts = read_facts(path) if path else None
+    metadata = {}
+    if facts is not None:
+        metadata = {
+            "format": facts.format,
+            "instrument": facts.instrument,
+            "file_pixel_size": facts.pixel_size,
+            "pixel_size_from": facts.pixel_size_from,
+            "acquisition": dict(facts.acquisition),
+            "fields": dict(facts.fields),
+        }
     return SliceReader(
         data,
         name=layer.name,
@@ -210,6 +236,7 @@ def reader_of(layer: Image) -> SliceReader:
         path=Path(path) if path else None,
         colour=bool(layer.rgb),
         warnings=facts.warnings if facts else (),
+        metadata=metadata,
     )
 
 
@@ -228,9 +255,10 @@ def _read_again(path: Path, shown: np.ndarray) -> Micrograph | None:
 
 def layer_pixel_size(layer: Image) -> float | None:
     """Return the pixel size in nm that a layer's scale and units say, or None."""
-    unit, scale = str(layer.units[-1]), float(layer.scale[-1])
+    unit, scale = str(true_units(layer)[-1]), float(layer.scale[-1])
     if unit in ("pixel", "px", "dimensionless", ""):
-        return None
+        known = layer.metadata.get("pixel_size_nm")  # of an earlier dock
+        return known if known == scale else None
     try:
         return length_in_nm(scale, unit)
     except ParticleError:
@@ -239,14 +267,30 @@ def layer_pixel_size(layer: Image) -> float | None:
 
 def show_as(layer: Image, micrograph: Micrograph) -> None:
     """Show a micrograph in its layer: without the info bar, in nm where the size is known."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    if not layer.multiscale and data.shape[:2] != micrograph.image.shape and data.ndim <= 3:
-        layer.data = data[: micrograph.image.shape[0]] if layer.rgb else micrograph.image
+    show_picture(layer, micrograph.image)
     if micrograph.pixel_size is not None:
         show_pixel_size(layer, micrograph.pixel_size)
+
+
+def show_picture(layer: Image, image: np.ndarray) -> None:
+    """Show so many rows of a picture in its layer; one in colour stays so, but for new rows."""
+    if layer.multiscale or layer.data.ndim > 2 + bool(layer.rgb):
+        return
+    have, rows = layer.data.shape[0], image.shape[0]
+    if not layer.rgb:
+        if layer.data.shape != image.shape:
+            layer.data = image
+    elif have > rows:
+        layer.data = layer.data[:rows]
+    elif have < rows:
+        foot = np.repeat(image[have:, :, None], layer.data.shape[2], axis=2)
+        foot = foot.astype(layer.data.dtype)
+        if foot.shape[2] == 4:
+            foot[..., 3] = layer.data[..., 3].max()
+        layer.data = np.concatenate([layer.data, foot])
 
 
 def show_pixel_size(layer: Image, size: float | None) -> None:
     """Show an image at its pixel size (nm), in pixels where that is None."""
     layer.scale = (*layer.scale[:-2], size or 1.0, size or 1.0)
-    layer.units = (*layer.units[:-2], *("nm" if size else "pixel",) * 2)
+    set_units(layer, "nm" if size else "pixel")

@@ -132,12 +132,12 @@ class Classifying(QObject):
         )
 
     def _on_live(self, key: int, workflow: Workflow, before: Any, result: tuple[Any, Any]) -> None:
-        if self.workbench.corrected_meanwhile(key, before):
+        labels, predictions = result
+        if self.workbench.corrected_meanwhile(key, before, labels):
             return
         if self.session.workflow is not workflow:  # another one came meanwhile
             self.find_too(key)
             return
-        labels, predictions = result
         micrograph = self.session.micrographs[key].micrograph
         if not labels.any():
             self.workbench.refuse(f"No particles were found in {micrograph.name} with this recipe.")

@@ -32,11 +32,20 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
 
 
 def image_layer(micrograph: Any) -> LayerData:
-    """Return a micrograph as napari layer data: in nm where the pixel size is known."""
+    """Return a micrograph as napari layer data: in nm where the pixel size is known.
+
+    What the file says of the microscope is in the layer's metadata.
+    """
     options: dict[str, Any] = {"name": micrograph.name, "colormap": "gray"}
+    options["metadata"] = layer_metadata(micrograph)
     if micrograph.pixel_size is not None:
         options.update(scale=(micrograph.pixel_size,) * 2, units=("nm", "nm"))
     return micrograph.image, options, "image"
+
+
+def layer_metadata(micrograph: Any) -> dict[str, Any]:
+    """Return what the file of a micrograph says, for its layer, with the pixel size in nm."""
+    return {**micrograph.metadata, "pixel_size_nm": micrograph.pixel_size}
 
 
 def write_table(path: str, layers: list[LayerData]) -> list[str]:

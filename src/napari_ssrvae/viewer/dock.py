@@ -89,6 +89,7 @@ class ParticleClassifier(DockWidget):
         super().showEvent(event)
         hide_on_close(self, self._rest)
         self.workbench.picker.wake()
+        self._later()  # now that there is a canvas to draw on
 
     def _rest(self) -> None:
         """Be hidden by the cross: nothing is lost, and the canvas is napari's own again."""

@@ -49,6 +49,8 @@ class Outlines(QObject):
         super().__init__(mirror)
         self.viewer, self.session, self.mirror = viewer, session, mirror
         self.marks: CanvasMarks | None = None
+        self.canvas: QWidget | None = None
+        self._sheets: list[CanvasMarks] = []  # others that follow the camera
         self.many: Labels | None = None
         self._hovered, self._word = 0, ""
         self._said: tuple[Place | None, str] = (None, "")
@@ -69,9 +71,19 @@ class Outlines(QObject):
 
     def draw_on(self, canvas: QWidget) -> None:
         """Draw on a canvas from now on; without one (no window), nothing is drawn."""
+        self.canvas = canvas
         self.marks = CanvasMarks(canvas)
         self._look()
         self._draw_few()
+
+    def follow_with(self, sheet: CanvasMarks) -> None:
+        """Let another sheet over the canvas follow the camera."""
+        self._sheets.append(sheet)
+        self._look()
+
+    def follow_no_more(self, sheet: CanvasMarks) -> None:
+        """Let a sheet go that was followed with."""
+        self._sheets.remove(sheet)
 
     def is_ours(self, layer: Layer) -> bool:
         """Say whether this made a layer."""
@@ -118,14 +130,15 @@ class Outlines(QObject):
         self.marks.setVisible(seen)
         down, right = (str(axis) for axis in camera.orientation2d)
         signs = (1 if down == "down" else -1, 1 if right == "right" else -1)
-        self.marks.look((camera.center[-2], camera.center[-1]), camera.zoom, signs)
+        for sheet in (self.marks, *self._sheets):
+            sheet.look((camera.center[-2], camera.center[-1]), camera.zoom, signs)
 
     def _draw_few(self) -> None:
         if self.marks is None:
             return
         index = self.mirror.index(self.session.active_key)
         rings = self._rings()
-        self.marks.set_rings([Ring(self._in_world(path), color) for path, color in rings])
+        self.marks.set_rings([Ring(self.in_world(path), color) for path, color in rings])
         place, said = self._said
         particle, word = self._hovered, self._word
         if not particle and place is not None and place.key == self.session.active_key:
@@ -134,10 +147,10 @@ class Outlines(QObject):
         if box is None or not word:
             self.marks.set_word("")
         else:
-            corner = self._in_world(np.array([[box[0].stop, box[1].stop]], dtype=float))
+            corner = self.in_world(np.array([[box[0].stop, box[1].stop]], dtype=float))
             self.marks.set_word(word, *corner[0].tolist())
 
-    def _in_world(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
+    def in_world(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where pixels (m, 2) of the active micrograph lie in the world (down, right)."""
         image = self._image()
         # The map is affine: three points give it whole.

@@ -49,6 +49,8 @@ def read_settings() -> Settings:
         click_labels=dock.click_labels,
         overlay=dock.overlay,
         export_format=dock.export_format,
+        facts_open=dock.facts_open,
+        bar_length=dock.bar_length,
     )
 
 

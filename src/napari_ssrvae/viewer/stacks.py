@@ -171,6 +171,15 @@ class Stacks(QObject):
         self.mirror.attach(key, stack.layer)
         return key
 
+    def reread(self) -> None:
+        """Read the slices to come with as many rows as those have that are there."""
+        for stack in self._stacks:
+            for key in stack.keys.values():
+                rows = self.session.micrographs[key].micrograph.shape[0]
+                if rows != stack.reader.shape[0]:
+                    stack.reader = replace(stack.reader, rows=rows)
+                break
+
     def _drop(self, stack: Stack, key: int) -> None:
         del stack.keys[stack.index_of(key)]
         self._forget(key)

@@ -17,19 +17,29 @@ from napari_ssrvae.library.correction import still_true
 from napari_ssrvae.library.selection import Selection
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer import steps
-from napari_ssrvae.viewer.adoption import Adoption, layer_pixel_size, show_pixel_size
+from napari_ssrvae.viewer.adoption import (
+    Adoption,
+    layer_pixel_size,
+    show_picture,
+    show_pixel_size,
+)
+from napari_ssrvae.viewer.bar_measuring import BarMeasuring
 from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.classifying import Classifying
+from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.files import Files
+from napari_ssrvae.viewer.info_bars import InfoBars
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
+from napari_ssrvae.viewer.placement import place
 from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.stack_work import StackWork
 from napari_ssrvae.viewer.stacks import Stacks
 from napari_ssrvae.viewer.suggesting import Suggesting
 from napari_ssrvae.viewer.testing import Testing
+from napari_ssrvae.viewer.world_units import WorldUnits
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -54,6 +64,8 @@ class Settings:
     click_labels: bool = True
     overlay: str = "class"
     export_format: str = "library"
+    facts_open: bool = False
+    bar_length: str = ""
 
 
 class Workbench(QObject):
@@ -91,6 +103,8 @@ class Workbench(QObject):
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
         self.testing, self.files = Testing(self), Files(self)
+        self.units = WorldUnits(viewer, session, self.mirror)
+        self.info_bars, self.measuring = InfoBars(self), BarMeasuring(self)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -98,7 +112,7 @@ class Workbench(QObject):
         self.mirror.message.connect(self.refuse)
         self.adoption.refused.connect(self.refuse)
         self.stacks.refused.connect(self.refuse)
-        session.micrographs_changed.connect(self._show_pixel_sizes)
+        session.micrographs_changed.connect(self._show_micrographs)
         self.adoption.adopted.connect(self._on_adopted)
         self.adoption.adopt_open_layers()
 
@@ -161,26 +175,36 @@ class Workbench(QObject):
             self.adoption.look_at(image)
             self.picker.forget_mouse()
 
-    def set_pixel_size(self, value: float | None) -> None:
-        """Correct the pixel size (nm) of the active micrograph, or of its whole stack."""
+    def set_pixel_size(self, value: float | None, source: str = "") -> None:
+        """Correct the pixel size (nm) of the active micrograph, or of its whole stack.
+
+        `source` says where a person has it from, such as the scale bar.
+        """
         key, state = self.session.active_key, self.session.active
         if key is not None and state is not None:
             if value != state.micrograph.pixel_size:
                 self.stacks.keep(key)  # undo must find it again
             alike = partial(self.stacks.alike, key)
-            self._attempt(self.session.set_pixel_size, key, value, alike=alike)
+            self._attempt(self.session.set_pixel_size, key, value, source=source, alike=alike)
 
-    def _show_pixel_sizes(self) -> None:
-        """Show every micrograph at its pixel size, which undo may have changed."""
+    def _show_micrographs(self) -> None:
+        """Show every micrograph at its size and pixel size, which undo may have changed."""
+        self.stacks.reread()
         for group in self.mirror.all_groups():
             state = self.session.micrographs.get(group.shown)
             if state is None:
                 continue
-            size = state.micrograph.pixel_size
-            if size != layer_pixel_size(group.image):
-                show_pixel_size(group.image, size)
+            micrograph, image = state.micrograph, group.image
+            show_picture(image, micrograph.image)
+            if micrograph.pixel_size != layer_pixel_size(image):
+                upon = self.adoption.laid_upon(image)
+                show_pixel_size(image, micrograph.pixel_size)
+                for layer in upon:
+                    place(layer, image)
+            image.metadata.update(layer_metadata(micrograph))
 
     def _on_adopted(self, key: int) -> None:
+        self.info_bars.look_for(key)
         if self.armed and self.session.workflow is not None:
             self.classifying.find_too(key)
 
@@ -202,10 +226,16 @@ class Workbench(QObject):
             on_done=partial(self._on_found, key, settings, state.labels),
         )
 
-    def corrected_meanwhile(self, key: int, before: Any) -> bool:
+    def corrected_meanwhile(self, key: int, before: Any, found: Any) -> bool:
         """Say whether particles that were looked for would replace what was corrected meanwhile."""
         self.mirror.flush()
         state = self.session.micrographs.get(key)
+        if state is not None and state.micrograph.shape != found.shape:
+            self.refuse(
+                f"The info bar of {state.micrograph.name} was changed while particles were looked "
+                "for: find them again."
+            )
+            return True
         if state is not None and state.made_by_hand_since(before):
             self.refuse(
                 f"The particles of {state.micrograph.name} were corrected while others were "
@@ -215,7 +245,7 @@ class Workbench(QObject):
         return state is None
 
     def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
-        if self.corrected_meanwhile(key, before):
+        if self.corrected_meanwhile(key, before, labels):
             return
         lost = self.session.set_particles(key, labels, recipe=settings)
         if lost:
@@ -417,6 +447,7 @@ class Workbench(QObject):
 
     def shutdown(self) -> None:
         """Leave nothing running and nothing connected."""
+        self.measuring.shutdown()
         self.jobs.shutdown()
         self.catalogue.shutdown()
         self.correcting.shutdown()
@@ -425,7 +456,8 @@ class Workbench(QObject):
         self.stack_work.shutdown()
         self.testing.shutdown()
         self.picker.shutdown()
-        self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
+        self.session.micrographs_changed.disconnect(self._show_micrographs)
+        self.units.shutdown()
         self.adoption.shutdown()
         self.stacks.shutdown()
         self.mirror.shutdown()
