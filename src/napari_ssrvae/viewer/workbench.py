@@ -34,6 +34,7 @@ from napari_ssrvae.viewer.testing import Testing
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.workflow import Workflow
 
 
@@ -49,11 +50,19 @@ class Settings:
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     patch_size: int = 48
+    common_scale: bool = True
     max_seconds: float | None = None
     retrain: bool = True
     click_labels: bool = True
     overlay: str = "class"
     export_format: str = "library"
+
+    @property
+    def patches(self) -> PatchSettings:
+        """How particles are cut out where no model says it."""
+        from napari_ssrvae.imaging import PatchSettings  # slow to load, and the dock opens without
+
+        return PatchSettings(self.patch_size, common_scale=self.common_scale)
 
 
 class Workbench(QObject):
@@ -313,7 +322,7 @@ class Workbench(QObject):
             frozen,
             self.session.classes,
             recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
-            self.settings.patch_size,
+            self.settings.patches,
             self.settings.max_seconds,
             before,
             title="Learning the new labels" if resume else "Training the particle classifier",
@@ -358,6 +367,8 @@ class Workbench(QObject):
             self.retraining.remember(key)
         self.retraining.learned({frozen.key: frozen.hand_labels for frozen in trained_on})
         self.class_images_changed.emit()
+        if trained.note is not None:
+            self._tell(trained.note)
         if before is None:
             self.suggesting.prepare()
             # The overlay first: opening the views takes a moment of its own.
