@@ -18,6 +18,7 @@ from napari_ssrvae.imaging import (
     choose_scale,
     extract_particles,
     iter_extract_particles,
+    propose_size,
 )
 
 
@@ -222,6 +223,16 @@ def test_the_polarity_of_the_particles_is_known() -> None:
     assert not dark.subset([1]).common_scale
     both = Particles.concatenate([particles, dark])
     assert (both.polarity, both.common_scale) == (None, False)
+
+
+def test_a_larger_patch_is_proposed_where_small_particles_would_be_dots() -> None:
+    alike, mixed = np.full(50, 30.0), np.repeat([30.0, 130.0], [30, 20])
+    assert propose_size(alike) == 48
+    proposed = propose_size(mixed)
+    assert proposed == 72
+    across = 30 / choose_scale(mixed, proposed)
+    assert across >= 16 > 30 / choose_scale(mixed, 48)
+    assert propose_size(disc((60, 60), 30, 30, 10).astype(int)) == 48
 
 
 def test_choose_scale_from_labels_or_sizes() -> None:

@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "choose_scale",
             "extract_particles",
             "iter_extract_particles",
+            "propose_size",
         ],
         "reading": ["SUFFIXES", "read_micrograph"],
         "segmentation": ["segment_particles", "segment_with"],

@@ -22,6 +22,7 @@ _PERCENTILE = 95.0
 _MARGIN = 1.1
 _MAX_FRAME = 4.0  # frames this many times the lower quartile: beyond it, small ones are dots
 _MIN_SCALE = 0.25
+_SMALL_ACROSS = 16  # px of a patch that small particles should have
 _BESIDE = 3  # px from a particle to the background that it is compared with
 _MEASURED = 0.5  # share of the time that measuring takes
 _PORTION = 2**18  # numbers worked on together: they stay in the processor's cache
@@ -220,6 +221,32 @@ def choose_scale(labels_or_sizes: ArrayLike, size: int) -> float:
         raise InputError("There are no particles to choose a scale from; find some first.")
     small, large = np.percentile(extents, (25, _PERCENTILE))
     return max(min(float(large), _MAX_FRAME * float(small)) * _MARGIN / size, _MIN_SCALE)
+
+
+def propose_size(labels_or_sizes: ArrayLike, scale: float | None = None) -> int:
+    """Propose a patch size in which the small ones of the particles still have a shape.
+
+    A frame that holds 95 % of the particles may be four times as wide as the small ones (the
+    lower quartile), which are singles where others are clumps. With 16 pixels across, these are
+    told from pairs and triangles with ease; much more only makes training slower.
+
+    Parameters
+    ----------
+    labels_or_sizes
+        As in `choose_scale`.
+    scale
+        Micrograph pixels per patch pixel of 48 px patches; None chooses it.
+
+    Returns
+    -------
+    int
+        48 to 96, a multiple of 8.
+    """
+    values = np.asarray(labels_or_sizes)
+    extents = values.astype(np.float64) if values.ndim == 1 else frame_extents(values)
+    frame = 48 * (scale or choose_scale(extents, 48))
+    wanted = _SMALL_ACROSS * frame / float(np.percentile(extents, 25))
+    return int(np.clip(8 * np.ceil(wanted / 8), 48, 96))
 
 
 @dataclass(frozen=True)
