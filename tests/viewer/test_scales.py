@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_ssrvae.library import ParticleLibrary
+from napari_ssrvae.library.micrograph_state import MicrographState
 from napari_ssrvae.viewer import steps
-from tiny import CLASSES, SETTINGS, tiny
+from tiny import CLASSES, tiny
 
 
 def opened(hands: Any, image: np.ndarray, name: str, pixel_size: float | None) -> int:
@@ -27,6 +31,7 @@ def label_three_sizes(hands: Any) -> None:
     by_area = sorted(session.active.particle_ids.tolist(), key=lambda p: int((labels == p).sum()))
     session.label(session.active_key, dict.fromkeys(by_area[:3], 1))
     session.label(session.active_key, dict.fromkeys(by_area[-3:], 2))
+    hands.settle()
 
 
 def test_two_magnifications_are_trained_on_together(hands: Any, spheres: np.ndarray) -> None:
@@ -83,20 +88,42 @@ def test_a_person_chooses_whether_size_counts(trained: Any) -> None:
     assert "train again" not in panel.remark.text()
 
 
-def test_cutting_out_can_be_stopped_and_a_library_says_what_scale_it_could_not_know() -> None:
-    from dataclasses import replace
-
-    from napari_ssrvae.library.micrograph_state import MicrographState
-
+def test_cutting_out_can_be_stopped_and_a_library_says_what_scale_it_could_not_know(
+    tmp_path: Path,
+) -> None:
     blind = replace(tiny().micrograph, pixel_size=None)
     state = MicrographState(blind, tiny().labels, np.unique(tiny().labels)[1:])
     frozen = steps.FrozenMicrograph.of(1, state)
     cutting = steps.cut_out([(frozen, None)], (tiny().workflow.patches, 10.0))
     assert next(cutting) is None
-    assert next(cutting) is None  # measured, and nothing cut out yet
+    measured = next(cutting)  # and nothing cut out yet
+    assert isinstance(measured, float)
+    assert 0 < measured < 1
     cutting.close()
-    classifying = steps.classify(tiny().workflow, [frozen])
-    stops = sum(1 for _ in classifying)
-    assert stops >= 3
-    assert SETTINGS.polarity == "auto"
-    assert len(CLASSES) == 4
+    told = [x for x in steps.classify(tiny().workflow, [frozen, frozen]) if x is not None]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (measured / 2, 1)
+    path = tmp_path / "library"
+    for _ in steps.export([frozen], tiny().workflow, CLASSES, path, "library"):
+        pass
+    notes = ParticleLibrary.load(path).notes
+    assert any("pixel size of simulated-0 is unknown" in note for note in notes)
+
+
+def test_the_share_that_is_done_is_napari_s_business_alone(hands: Any) -> None:
+    jobs, got = hands.workbench.jobs, []
+
+    def half() -> Any:
+        yield 0.25
+        yield "a result"
+        yield 1.0
+
+    job = jobs.start("half", half, title="Half", on_yield=got.append)
+    bar = job.worker.pbar
+    shown: list[int] = []
+    update = bar.update
+    bar.update = lambda n: (update(n), shown.append(bar.n))
+    hands.wait(lambda: not jobs.running("half"))
+    assert got == ["a result"]
+    assert shown[0] == 25
+    assert 100 in shown

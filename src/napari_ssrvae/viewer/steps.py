@@ -1,7 +1,7 @@
 """The slow steps of the work, as plain generators for `jobs.Jobs`: no napari, no Qt, no session.
 
 Each runs in another thread on what it is given; yields are where it can be stopped and where the
-progress is told.
+progress is told: a number from 0 to 1 is the share of the job that is done.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def hold_labels_back(
     patches: PatchSettings,
     max_seconds: float | None,
     workflow: Workflow | None = None,
-) -> Generator[QualityProgress | None, None, LabelTest]:
+) -> Generator[QualityProgress | float | None, None, LabelTest]:
     """Train without some labels and ask for them, in turn; yields one `QualityProgress` an epoch.
 
     With the settings of the workflow's model, if given, and patches as that one knows them.
@@ -266,7 +266,7 @@ def hold_labels_back(
 
 def _cut_for_training(
     micrographs: Sequence[FrozenMicrograph], patches: PatchSettings, before: Workflow | None
-) -> Generator[None, None, list[Particles]]:
+) -> Generator[float, None, list[Particles]]:
     """Cut the particles of all micrographs out at one scale in nm: the model's, or the first's."""
     from napari_ssrvae.library.alike import common_pixel_size
 
@@ -274,8 +274,8 @@ def _cut_for_training(
     if before is not None:
         patches, pixel_size = before.patches, before.pixel_size
     particles = []
-    for m in micrographs:
-        part = yield from _cut(m, patches, pixel_size)
+    for number, m in enumerate(micrographs):
+        part = yield from _cut(m, patches, pixel_size, part=(number, len(micrographs)))
         if patches.scale is None:
             own = m.micrograph.pixel_size or pixel_size
             in_common = 1.0 if pixel_size is None or own is None else own / pixel_size
@@ -289,17 +289,22 @@ def _cut(
     patches: PatchSettings,
     pixel_size: float | None,
     ids: NDArray[np.int64] | None = None,
-) -> Generator[None, None, Particles]:
-    """Cut particles of a micrograph out as others were; yields where it can be stopped."""
+    *,
+    part: tuple[int, int] = (0, 1),
+) -> Generator[float, None, Particles]:
+    """Cut particles of a micrograph out as others were; yields the share done of the whole job.
+
+    `part` says which micrograph of how many this one is.
+    """
     from napari_ssrvae.library.alike import iter_extract_alike
 
     cutting = iter_extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
     while True:
         try:
-            next(cutting)
+            share = next(cutting)
         except StopIteration as finished:
             return cast("Particles", finished.value)
-        yield None
+        yield (part[0] + share) / part[1]
 
 
 def _scale_note(micrographs: Sequence[FrozenMicrograph], before: Workflow | None) -> str | None:
@@ -326,7 +331,7 @@ def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
 def cut_out(
     micrographs: Sequence[tuple[FrozenMicrograph, CutOut | None]],
     alike: tuple[PatchSettings, float | None],
-) -> Generator[CutOut | None, None, None]:
+) -> Generator[CutOut | float | None, None, None]:
     """Cut out and measure particles to be looked at, one micrograph after the other.
 
     With patches of this size and scale in micrographs of that pixel size (nm); where there is no
@@ -351,13 +356,15 @@ def cut_out(
 
 def classify(
     workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
-) -> Generator[None, None, dict[int, Predictions]]:
+) -> Generator[float | None, None, dict[int, Predictions]]:
     """Classify particles that are already found."""
     from napari_ssrvae.library.predictions import predict_particles
 
     predictions = {}
-    for m in micrographs:
-        particles = yield from _cut(m, workflow.patches, workflow.pixel_size)
+    for number, m in enumerate(micrographs):
+        particles = yield from _cut(
+            m, workflow.patches, workflow.pixel_size, part=(number, len(micrographs))
+        )
         predictions[m.key] = predict_particles(particles, workflow.model)
         yield None
     return predictions
@@ -387,7 +394,7 @@ def split(
 
 def suggest(
     workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
-) -> Generator[None, None, list[Suggestion]]:
+) -> Generator[float | None, None, list[Suggestion]]:
     """Choose what to label next among the classified particles."""
     from napari_ssrvae.library.suggestions import suggest_labels
 
@@ -404,7 +411,7 @@ def suggest(
 
 def find_and_classify(
     workflow: Workflow, key: int, micrograph: Micrograph
-) -> Generator[None, None, tuple[NDArray[np.int32], Predictions]]:
+) -> Generator[float | None, None, tuple[NDArray[np.int32], Predictions]]:
     """Treat a new micrograph exactly as the workflow does."""
     labels = workflow.segment(micrograph)
     yield None
@@ -452,13 +459,15 @@ def export(
     classes: tuple[ParticleClass, ...],
     path: Path,
     form: str,
-) -> Generator[None, None, tuple[Path, int]]:
+) -> Generator[float | None, None, tuple[Path, int]]:
     """Make the library of all classified micrographs, as the screen shows them, and write it."""
     from napari_ssrvae.library.particle_library import ParticleLibrary
 
     library: ParticleLibrary | None = None
-    for m in micrographs:
-        particles = yield from _cut(m, workflow.patches, workflow.pixel_size)
+    for number, m in enumerate(micrographs):
+        particles = yield from _cut(
+            m, workflow.patches, workflow.pixel_size, part=(number, len(micrographs))
+        )
         note = workflow.scale_note(m.micrograph)
         part = ParticleLibrary.from_predictions(
             particles,
