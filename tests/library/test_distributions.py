@@ -68,6 +68,11 @@ def test_the_curve_has_the_area_of_the_histogram() -> None:
     for fit in (fit_distributions(values).normal, fit_distributions(values).log_normal):
         assert fit is not None
         x, y = fit.curve(edges)
+        if fit.kind == NORMAL:
+            expected = stats.norm.pdf(values, fit.mu, fit.sigma)
+        else:
+            expected = stats.lognorm.pdf(values, fit.sigma, scale=np.exp(fit.mu))
+        np.testing.assert_allclose(fit.density(values), expected)
         assert (x[0], x[-1]) == (edges[0], edges[-1])
         in_bins = np.trapezoid(y, x) / (edges[1] - edges[0])
         assert in_bins == pytest.approx(counts.sum(), rel=0.05)
@@ -84,6 +89,9 @@ def test_what_is_not_positive_has_no_log_normal_fit() -> None:
     assert both.normal is not None
     assert both.log_normal is None
     assert both.verdict == NORMAL
+    log_normal = fit_distributions(np.linspace(1, 2, 20)).log_normal
+    assert log_normal is not None
+    assert log_normal.density([-1.0, 0.0]).tolist() == [0, 0]
 
 
 def test_the_table_has_a_row_for_each_class() -> None:

@@ -13,6 +13,8 @@ from napari_ssrvae.demo import save_micrograph
 from napari_ssrvae.errors import InputError, ReadError, VersionError, WriteError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.particles import PatchSettings, extract_particles
+from napari_ssrvae.imaging.reading import read_micrograph
+from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.library.alike import common_pixel_size, extract_alike, training_scale_note
 from napari_ssrvae.library.held_back import HeldBack, few_per_class, hold_back
 from napari_ssrvae.library.workflow import (
@@ -130,6 +132,22 @@ def test_the_polarity_of_the_training_micrographs_is_kept(workflow: Workflow) ->
     chosen = replace(SETTINGS, polarity="dark")
     kept = train_workflow([tiny().particles], [tiny().hand], CLASSES, chosen, model=small_model())
     assert kept.segmentation == chosen
+
+
+@pytest.mark.realdata
+def test_gaps_between_crowded_spheres_are_no_particles(realdata: Path) -> None:
+    """Seen in live classification: GM59_20 with a recipe trained on B-2h07."""
+    trained_on = read_micrograph(realdata / "sem" / "B-2h07.tif")
+    particles = extract_particles(trained_on, segment_with(trained_on, SETTINGS))
+    assert particles.polarity == "bright"
+    ids = particles.table["label"].tolist()
+    hand = dict.fromkeys(ids[:3], 1) | dict.fromkeys(ids[3:6], 2)
+    workflow = train_workflow([particles], [hand], CLASSES, SETTINGS, model=small_model())
+    crowded = read_micrograph(realdata / "sem" / "GM59_20.tif")
+    labels = workflow.segment(crowded)
+    assert labels.any()
+    inside, outside = crowded.image[labels > 0], crowded.image[labels == 0]
+    assert np.median(inside) > np.median(outside)
 
 
 def test_each_particle_may_fill_its_patch(magnified: Micrograph, tmp_path: Path) -> None:
