@@ -14,8 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from napari_ssrvae import Micrograph, extract_particles, read_micrograph, segment_particles
 from napari_ssrvae.datasets import simulated_micrograph
+from napari_ssrvae.imaging import propose_size
+from napari_ssrvae.imaging.shape import frame_extents
 
 RUNS = 5
 HERE = Path(__file__).resolve().parent
@@ -56,6 +60,34 @@ def measure(micrograph: Micrograph) -> list[dict[str, object]]:
     return rows
 
 
+def single_across(micrograph: Micrograph) -> dict[str, object]:
+    """Say how large a single particle is in its patch: round ones without dents are single.
+
+    Of sizes that a mixture of singles, pairs and clumps has, theirs is the smallest.
+    """
+    labels = segment_particles(micrograph)
+    particles = extract_particles(micrograph, labels)
+    table = particles.table
+    # area by area of the circle around it: pairs have at most half of that
+    round_ones = table[
+        (table["aspect_ratio"] < 1.25)
+        & (table["solidity"] > 0.9)
+        & (table["area"] > 0.6 * np.pi / 4 * table["max_feret"] ** 2)
+        & ~table["touches_border"]
+    ]
+    across = round_ones["equivalent_diameter"] / particles.scale
+    return {
+        "image": micrograph.name,
+        "particles": len(particles),
+        "single": len(round_ones),
+        "patch": particles.patches.shape[-1],
+        "micrograph px per patch px": round(particles.scale, 3),
+        "median px across": round(float(across.median()), 1),
+        "proposed patch": propose_size(frame_extents(labels)),
+        "larger than their patch": int(table["oversize"].sum()),
+    }
+
+
 def main() -> None:
     images = [simulated_micrograph(0)[0]]
     real = DATA / "sem" / "B-2h07.tif"
@@ -70,7 +102,11 @@ def main() -> None:
             f"{row['image']:<14}{row['pixels']:<11}{row['particles']:>9}  {row['step']:<16}"
             f"{row['seconds']:>8.3f}{row['cpu_seconds']:>8.3f}"
         )
+    singles = [single_across(image) for image in images]
+    for one in singles:
+        print(", ".join(f"{what}: {value}" for what, value in one.items()))
     result = {
+        "single_particles_in_their_patches": singles,
         "runs": RUNS,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

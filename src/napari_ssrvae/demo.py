@@ -23,10 +23,11 @@ from napari_ssrvae.imaging.reading import read_micrograph
 from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.label_tables import match_truth, read_label_table
+from napari_ssrvae.library.alike import extract_alike
 from napari_ssrvae.library.classes import ParticleClass, default_color
 from napari_ssrvae.library.held_back import HeldBack, few_per_class, hold_back
 from napari_ssrvae.library.particle_library import ParticleLibrary
-from napari_ssrvae.library.workflow import ScaleWarning, Workflow, extract_alike, train_workflow
+from napari_ssrvae.library.workflow import ScaleWarning, Workflow, train_workflow
 
 if TYPE_CHECKING:
     from napari_ssrvae.learning.estimator import SSRVAE

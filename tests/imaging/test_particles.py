@@ -17,6 +17,8 @@ from napari_ssrvae.imaging import (
     PatchSettings,
     choose_scale,
     extract_particles,
+    iter_extract_particles,
+    propose_size,
 )
 
 
@@ -165,6 +167,72 @@ def test_no_particle_and_particles_that_are_not_there() -> None:
     for wrong, words in ([[2, 4], "no particle 4"], [[0], "no particle 0"], [[2.0], "whole num"]):
         with pytest.raises(InputError, match=words):
             extract_particles(micrograph, labels, 32, ids=wrong)
+
+
+def test_a_particle_that_is_all_of_the_image_and_specks_beside_a_clump() -> None:
+    image = np.add.outer(np.arange(300.0), np.arange(400.0))
+    whole = extract_particles(image, np.ones(image.shape, dtype=np.int32), 32)
+    assert whole.masks[0].sum() == pytest.approx(300 * 400 / whole.scale**2, rel=0.06)
+    assert whole.table["touches_border"].tolist() == [True]
+    labels = np.zeros(image.shape, dtype=np.int32)
+    labels[::3, ::3] = np.arange(1, 100 * 134 + 1).reshape(100, 134)
+    labels[100:200, 100:300] = 2**31 - 1
+    specks = extract_particles(image, labels, 8, scale=1.0)
+    assert specks.table["label"].iloc[-1] == 2**31 - 1
+    assert specks.masks[-1].all()
+    assert specks.table["oversize"].sum() == 1
+    assert len(specks) == np.unique(labels).size - 1
+    middle = specks.patches[:-1, 3:5, 3:5]
+    assert (middle.reshape(len(middle), -1).max(1) > 0).all()
+    assert np.isfinite(specks.patches).all()
+
+
+def test_pixels_that_are_no_number_do_not_spoil_a_patch() -> None:
+    micrograph, labels = crowd()
+    image = micrograph.image.copy()
+    image[150, 200:220] = np.nan
+    particles = extract_particles(image, labels)
+    assert np.isfinite(particles.patches).all()
+
+
+def test_cutting_says_how_far_it_is_and_can_be_left() -> None:
+    micrograph, labels = crowd()
+    steps = iter_extract_particles(micrograph, labels)
+    shares = []
+    while True:
+        try:
+            shares.append(next(steps))
+        except StopIteration as finished:
+            particles = finished.value
+            break
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] == 1
+    assert np.array_equal(particles.patches, extract_particles(micrograph, labels).patches)
+    left = iter_extract_particles(micrograph, labels)
+    next(left)
+    left.close()
+
+
+def test_the_polarity_of_the_particles_is_known() -> None:
+    micrograph, labels = crowd()
+    particles = extract_particles(micrograph, labels)
+    assert (particles.polarity, particles.common_scale) == ("bright", True)
+    dark = extract_particles(255 - micrograph.image, labels, common_scale=False)
+    assert (dark.polarity, dark.common_scale) == ("dark", False)
+    assert dark.subset([1]).polarity == "dark"
+    assert not dark.subset([1]).common_scale
+    both = Particles.concatenate([particles, dark])
+    assert (both.polarity, both.common_scale) == (None, False)
+
+
+def test_a_larger_patch_is_proposed_where_small_particles_would_be_dots() -> None:
+    alike, mixed = np.full(50, 30.0), np.repeat([30.0, 130.0], [30, 20])
+    assert propose_size(alike) == 48
+    proposed = propose_size(mixed)
+    assert proposed == 72
+    across = 30 / choose_scale(mixed, proposed)
+    assert across >= 16 > 30 / choose_scale(mixed, 48)
+    assert propose_size(disc((60, 60), 30, 30, 10).astype(int)) == 48
 
 
 def test_choose_scale_from_labels_or_sizes() -> None:

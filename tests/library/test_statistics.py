@@ -29,6 +29,7 @@ def test_the_numbers_are_those_of_numpy(sizes):
     values, class_ids = sizes
     table = class_statistics(values, class_ids, [2, 1]).set_index("class")
     assert table.index.tolist() == [2, 1]
+    assert table["fraction"].tolist() == [60 / 260, 200 / 260]
     for class_id, members in ((1, values[:200]), (2, values[200:260])):
         row = table.loc[class_id]
         assert row["n"] == len(members)
@@ -45,7 +46,8 @@ def test_one_particle_has_no_spread_and_an_empty_class_no_numbers(sizes):
     assert table.loc[7, "mean"] == 33
     assert np.isnan(table.loc[7, "std"])
     assert table.loc[5, "n"] == 0
-    assert table.loc[5].drop("n").isna().all()
+    assert table.loc[5].drop(["n", "fraction"]).isna().all()
+    assert table["fraction"].tolist() == [1, 0]
 
 
 def test_all_classes_share_the_bins_and_no_particle_is_lost(sizes):

@@ -13,11 +13,13 @@ from napari_ssrvae.demo import save_micrograph
 from napari_ssrvae.errors import InputError, ReadError, VersionError, WriteError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.particles import PatchSettings, extract_particles
+from napari_ssrvae.imaging.reading import read_micrograph
+from napari_ssrvae.imaging.segmentation import segment_with
+from napari_ssrvae.library.alike import common_pixel_size, extract_alike, training_scale_note
 from napari_ssrvae.library.held_back import HeldBack, few_per_class, hold_back
 from napari_ssrvae.library.workflow import (
     ScaleWarning,
     Workflow,
-    extract_alike,
     train_workflow,
     training_arrays,
 )
@@ -85,6 +87,95 @@ def test_a_micrograph_of_another_magnification_can_be_trained_on_too(
     assert np.abs(X[:n] - X[n:]).mean() < 0.03
 
 
+def test_micrographs_of_unknown_pixel_size_join_those_of_known_size_with_a_warning(
+    magnified: Micrograph,
+) -> None:
+    """Half the magnification among the known ones is undone, whichever comes first."""
+    scan = replace(tiny().micrograph, pixel_size=None, name="scan")
+    twice = np.kron(tiny().labels, np.ones((2, 2), np.int32))
+    micrographs = [scan, tiny().micrograph, magnified]
+    pixel_size = common_pixel_size(m.pixel_size for m in micrographs)
+    assert pixel_size == 10
+    patches, particles = PatchSettings(48), []
+    for micrograph, labels in zip(micrographs, (tiny().labels, tiny().labels, twice), strict=True):
+        part = extract_alike(micrograph, labels, patches, pixel_size)
+        patches = replace(patches, scale=patches.scale or part.scale)
+        particles.append(part)
+    sizes = [np.median(part.masks.sum((1, 2))) for part in particles]
+    assert sizes == pytest.approx([sizes[0]] * 3, rel=0.03)
+    with pytest.warns(ScaleWarning, match=r"pixel size of scan is unknown.* 10 nm"):
+        workflow = train_workflow(
+            particles, [tiny().hand, {}, {}], CLASSES, SETTINGS, model=small_model()
+        )
+    assert (workflow.pixel_size, workflow.patches.scale) == (10, particles[1].scale)
+    assert training_scale_note([("a", 2.0), ("b", 3.0)]) is None
+    assert training_scale_note([("a", None), ("b", None)]) is None
+    # Patches that are not at one scale are refused still.
+    with pytest.raises(InputError, match="different size or scale"):
+        training_arrays(
+            [particles[1], extract_particles(magnified, twice, scale=particles[1].scale)],
+            [tiny().hand, {}],
+        )
+
+
+def test_the_polarity_of_the_training_micrographs_is_kept(workflow: Workflow) -> None:
+    assert SETTINGS.polarity == "auto"
+    assert workflow.segmentation == replace(SETTINGS, polarity="bright")
+    image = tiny().micrograph.image
+    negative = extract_particles(replace(tiny().micrograph, image=255 - image), tiny().labels)
+    dark = train_workflow([negative], [tiny().hand], CLASSES, SETTINGS, model=small_model())
+    assert dark.segmentation.polarity == "dark"
+    # Most particles decide, and what a person chose stays.
+    both = [negative, tiny().particles, tiny().particles]
+    most = train_workflow(both, [{}, tiny().hand, {}], CLASSES, SETTINGS, model=small_model())
+    assert most.segmentation.polarity == "bright"
+    chosen = replace(SETTINGS, polarity="dark")
+    kept = train_workflow([tiny().particles], [tiny().hand], CLASSES, chosen, model=small_model())
+    assert kept.segmentation == chosen
+
+
+@pytest.mark.realdata
+def test_gaps_between_crowded_spheres_are_no_particles(realdata: Path) -> None:
+    """Seen in live classification: GM59_20 with a recipe trained on B-2h07."""
+    trained_on = read_micrograph(realdata / "sem" / "B-2h07.tif")
+    particles = extract_particles(trained_on, segment_with(trained_on, SETTINGS))
+    assert particles.polarity == "bright"
+    ids = particles.table["label"].tolist()
+    hand = dict.fromkeys(ids[:3], 1) | dict.fromkeys(ids[3:6], 2)
+    workflow = train_workflow([particles], [hand], CLASSES, SETTINGS, model=small_model())
+    crowded = read_micrograph(realdata / "sem" / "GM59_20.tif")
+    labels = workflow.segment(crowded)
+    assert labels.any()
+    inside, outside = crowded.image[labels > 0], crowded.image[labels == 0]
+    assert np.median(inside) > np.median(outside)
+
+
+def test_each_particle_may_fill_its_patch(magnified: Micrograph, tmp_path: Path) -> None:
+    settings = PatchSettings(common_scale=False)
+    particles = extract_alike(tiny().micrograph, tiny().labels, settings, None)
+    assert particles.masks.mean((1, 2)).min() > 0.2
+    workflow = train_workflow([particles], [tiny().hand], CLASSES, SETTINGS, model=small_model())
+    assert not workflow.patches.common_scale
+    loaded = Workflow.load(workflow.save(tmp_path / "flow"))
+    assert loaded.patches == workflow.patches
+    again = loaded.particles(tiny().micrograph, tiny().labels)
+    np.testing.assert_array_equal(again.patches, particles.patches)
+    twice = np.kron(tiny().labels, np.ones((2, 2), np.int32))
+    second = loaded.particles(magnified, twice)
+    assert np.abs(second.patches - particles.patches).mean() < 0.03
+    X, _ = training_arrays([particles, second], [tiny().hand, {}])
+    assert len(X) == 2 * len(particles)
+    with pytest.raises(InputError, match="different size or scale"):
+        training_arrays([particles, tiny().particles], [tiny().hand, {}])
+    # In one library the pictures of both stay as they are.
+    joined = loaded.classify(tiny().micrograph, tiny().labels).merge(
+        loaded.classify(magnified, twice)
+    )
+    np.testing.assert_array_equal(joined.patches[len(particles) :], second.patches)
+    with pytest.raises(InputError, match="True or False"):
+        PatchSettings(common_scale=1)  # type: ignore[arg-type]
+
+
 def test_a_class_without_a_name_is_refused_before_training() -> None:
     with pytest.raises(InputError, match="Class 4 of the labels has no name"):
         train_workflow([tiny().particles], [tiny().hand], CLASSES[:3], SETTINGS)
@@ -113,6 +204,23 @@ def test_another_magnification_gives_the_same_particles(
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
     filled = [p.masks.mean((1, 2)) for p in (particles, first)]
     assert np.median(filled[0]) == pytest.approx(np.median(filled[1]), rel=0.1)
+
+
+def test_another_magnification_gives_the_same_classes(
+    workflow: Workflow, magnified: Micrograph
+) -> None:
+    twice = np.kron(tiny().labels, np.ones((2, 2), np.int32))
+    first = workflow.classify(tiny().micrograph, tiny().labels).table
+    second = workflow.classify(magnified, twice).table
+    assert first["label"].tolist() == second["label"].tolist()
+    p = [table.filter(like="p_").to_numpy() for table in (first, second)]
+    assert p[0].std(axis=0).max() > 0.01  # the classes are not all alike
+    assert np.abs(p[0] - p[1]).mean() < 0.02
+    assert (first["predicted"] == second["predicted"]).mean() >= 0.9
+    # As if its pixels were those of the training, they are other particles.
+    with pytest.warns(ScaleWarning):
+        blind = workflow.classify(replace(magnified, pixel_size=None), twice).table
+    assert np.abs(p[0] - blind.filter(like="p_").to_numpy()).mean() > 0.04
 
 
 def test_an_unknown_pixel_size_is_said_and_pixels_are_taken_to_be_equal(
@@ -179,6 +287,19 @@ def test_a_loaded_workflow_gives_the_same_table(workflow: Workflow, tmp_path: Pa
     before, after = workflow.classify(micrograph), loaded.classify(micrograph)
     pd.testing.assert_frame_equal(before.table, after.table, check_exact=True)
     assert before.micrographs == after.micrographs
+
+
+def test_a_workflow_of_an_earlier_version_still_loads(workflow: Workflow, tmp_path: Path) -> None:
+    folder = workflow.save(tmp_path / "flow")
+    document = json.loads((folder / "workflow.json").read_text())
+    document["patches"].pop("common_scale")
+    document["segmentation"] |= {"polarity": "auto"}
+    (folder / "workflow.json").write_text(json.dumps(document))
+    loaded = Workflow.load(folder)
+    assert loaded.patches == workflow.patches
+    assert loaded.segmentation.polarity == "auto"
+    found = loaded.classify(tiny().micrograph)
+    assert found.table["label"].tolist() == tiny().library.table["label"].tolist()
 
 
 def test_nothing_in_the_folder_is_a_pickle(workflow: Workflow, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from napari_ssrvae.demo import save_micrograph
 from napari_ssrvae.errors import InputError, WriteError
 from napari_ssrvae.imaging.micrograph import Micrograph
+from napari_ssrvae.library.distributions import fit_distributions
 from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.report import build_report, figures, write_report
@@ -84,6 +85,18 @@ def test_everything_that_the_page_promises_is_in_it(page: Page) -> None:
     for name, version in [("pixel size 10 nm", ""), ("torch", "2."), ("smoothing", "1.0")]:
         assert name in text
         assert version in text
+
+
+def test_sizes_come_with_deciles_and_the_distribution_that_fits(page: Page) -> None:
+    table = tiny().library.table
+    biggest = table["class_id"].value_counts().index[0]
+    sizes = table.loc[table["class_id"] == biggest, "equivalent_diameter_nm"]
+    both = fit_distributions(sizes)
+    assert both.better is not None
+    text = words(page)
+    assert f"{np.median(sizes):.0f} nm" in text
+    assert both.better.in_words() in text
+    assert f"{both.better.ks:.3f}" in text
 
 
 def test_the_page_needs_nothing_from_outside() -> None:

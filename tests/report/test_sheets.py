@@ -12,6 +12,7 @@ import pytest
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.learning.quality import QualityReport
 from napari_ssrvae.library.classes import ParticleClass
+from napari_ssrvae.library.distributions import class_fits
 from napari_ssrvae.library.statistics import class_histogram, class_statistics
 from napari_ssrvae.report import sheets
 
@@ -25,7 +26,11 @@ def sizes() -> sheets.Sheet:
     values, class_ids = rng.normal(50, 5, 80), np.repeat([1, 2], [50, 30])
     statistics = class_statistics(values, class_ids, [1, 2])
     histogram = class_histogram(values, class_ids, [1, 2])
-    return sheets.sizes_sheet("diameter (nm)", statistics, histogram, CLASSES)
+    fits = class_fits(values, class_ids, [1, 2])
+    drawn = {1: fits[1].normal, 2: fits[2].log_normal}
+    return sheets.sizes_sheet(
+        "diameter (nm)", statistics, histogram, CLASSES, fits=fits, drawn=drawn
+    )
 
 
 @pytest.fixture
@@ -65,6 +70,10 @@ def test_statistics_are_saved_as_they_are_shown(sizes, tmp_path):
     assert set(table["measure"]) == {"diameter (nm)"}
     np.testing.assert_allclose(table["d90"], sizes.table["d90"])
     np.testing.assert_allclose(table["mean"], sizes.table["mean"])
+    assert table["fraction"].tolist() == [50 / 80, 30 / 80]
+    np.testing.assert_allclose(table["normal_mean"], table["mean"])
+    assert (table["geometric_mean"] < table["normal_mean"]).all()
+    assert table["better_fit"].isin(["normal", "log-normal", "either"]).all()
 
 
 def test_the_text_of_an_svg_stays_text(sizes, tmp_path):
@@ -72,6 +81,8 @@ def test_the_text_of_an_svg_stays_text(sizes, tmp_path):
     texts = texts_of(path)
     assert "diameter (nm)" in texts
     assert "disc $1 (50)" in texts
+    assert any(text.startswith("normal, ") for text in texts)
+    assert any(text.startswith("log-normal, ") for text in texts)
     assert "Nanostäbchen (30)" in texts
     colors = path.read_text("utf-8").lower()
     assert all(c.color in colors for c in CLASSES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.library import workflow
+from napari_ssrvae.library import alike
 
 
 def test_pictures_and_sizes_come_when_they_are_wanted_and_follow_the_particles(
@@ -84,7 +84,7 @@ def test_what_cannot_be_cut_out_is_tried_once_and_keeps_nothing_else_back(
         keys.append(session.active_key)
         hands.find()
     tried = []
-    extract = workflow.extract_alike
+    extract = alike.iter_extract_alike
 
     def extract_or_fail(micrograph: Any, *args: Any, **kwargs: Any) -> Any:
         tried.append(micrograph.name)
@@ -92,7 +92,7 @@ def test_what_cannot_be_cut_out_is_tried_once_and_keeps_nothing_else_back(
             raise InputError("It cannot be cut out.")
         return extract(micrograph, *args, **kwargs)
 
-    monkeypatch.setattr(workflow, "extract_alike", extract_or_fail)
+    monkeypatch.setattr(alike, "iter_extract_alike", extract_or_fail)
     catalogue.want_pictures()
     hands.wait(lambda: not jobs.running("pictures"))
     assert tried == ["broken", "sound"]
@@ -100,7 +100,7 @@ def test_what_cannot_be_cut_out_is_tried_once_and_keeps_nothing_else_back(
     catalogue.want_pictures()
     assert not jobs.running("pictures")
     # Other particles: another try.
-    monkeypatch.setattr(workflow, "extract_alike", extract)
+    monkeypatch.setattr(alike, "iter_extract_alike", extract)
     session.set_particles(keys[0], session.micrographs[keys[0]].labels.copy())
     catalogue.want_pictures()
     hands.wait(lambda: not jobs.running("pictures"))

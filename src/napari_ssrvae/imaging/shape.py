@@ -1,7 +1,7 @@
 """Size and shape of labelled particles, in pixels and in nanometres.
 
-Everything but the convex hulls is counted for all particles at once, because a loop over five
-thousand particles through general region properties takes longer than finding them.
+Everything is counted for all particles at once, from the runs of the label image: general region
+properties, one particle after the other, take twenty times as long for five thousand of them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.imaging.hulls import Hulls
+from napari_ssrvae.imaging.perimeters import perimeters
+from napari_ssrvae.imaging.runs import Runs
 
 LENGTHS = (
     "perimeter",
     "equivalent_diameter",
     "max_feret",
+    "feret_min",
     "major_axis",
     "minor_axis",
 )
@@ -73,7 +75,8 @@ def measure_shapes(
     labels
         (H, W) integers, 0 = background; ids may have gaps.
     image
-        (H, W) intensities for ``mean_intensity``; without it that column is NaN.
+        (H, W) intensities for ``mean_intensity``; without it that column is NaN. Pixels that are
+        not finite are left out.
     pixel_size
         nm per pixel; with it every length and area has a twin in nm.
     ids
@@ -96,11 +99,12 @@ def measure_shapes(
         ``area``
             px².
         ``perimeter``
-            px, by Crofton's formula over four directions.
+            px, by Crofton's formula over twelve directions (`imaging.perimeters`).
         ``equivalent_diameter``
             Diameter of the circle of the same area, px.
-        ``max_feret``
-            Largest distance between two points of the outline, px.
+        ``max_feret``, ``feret_min``
+            Largest and smallest distance of two parallel lines that touch the particle from both
+            sides, px: as a caliper measures it.
         ``major_axis``, ``minor_axis``
             Full axes of the ellipse with the same second moments, px.
         ``aspect_ratio``
@@ -117,7 +121,7 @@ def measure_shapes(
         ``mean_intensity``
             In the units of `image`.
         ``area_nm2``, ``perimeter_nm``, ``equivalent_diameter_nm``, ``max_feret_nm``, \
-``major_axis_nm``, ``minor_axis_nm``
+``feret_min_nm``, ``major_axis_nm``, ``minor_axis_nm``
             Only with a pixel size.
 
     Raises
@@ -127,26 +131,36 @@ def measure_shapes(
         particle of one of these ids.
     """
     labels = check_labels(labels, None if image is None else image.shape)
-    pixels = _Pixels(labels, ids)
-    table = pd.DataFrame({"label": pixels.ids.astype(np.int64)})
-    table["y"], table["x"] = pixels.centre_y, pixels.centre_x
-    table = table.assign(**pixels.boxes())
+    return measures_of(Runs.of(labels, ids), labels, image, pixel_size)
+
+
+def measures_of(
+    runs: Runs,
+    labels: NDArray[Any],
+    image: NDArray[Any] | None = None,
+    pixel_size: float | None = None,
+) -> pd.DataFrame:
+    """Measure the particles of runs that are known already; see `measure_shapes`."""
+    area, y, x = runs.centres()
+    hulls = Hulls.of(runs)
+    table = pd.DataFrame({"label": runs.ids, "y": y, "x": x})
+    table["top"], table["left"] = runs.least(runs.y), runs.least(runs.start)
+    table["bottom"], table["right"] = runs.largest(runs.y + 1), runs.largest(runs.stop)
     table["touches_border"] = (
         (table["top"] == 0)
         | (table["left"] == 0)
         | (table["bottom"] == labels.shape[0])
         | (table["right"] == labels.shape[1])
     )
-    table["area"] = pixels.area
-    table["perimeter"] = _perimeters(pixels.labels, pixels.ids)
-    table["equivalent_diameter"] = np.sqrt(4 * pixels.area / np.pi)
-    hull_area, feret = _hulls(pixels, table)
-    table["max_feret"] = feret
-    for name, values in _ellipses(pixels).items():
+    table["area"] = area
+    table["perimeter"] = perimeters(labels, runs)
+    table["equivalent_diameter"] = np.sqrt(4 * area / np.pi)
+    table["max_feret"], table["feret_min"] = hulls.feret_max, hulls.feret_min
+    for name, values in _ellipses(runs, area, y, x).items():
         table[name] = values
-    table["circularity"] = np.minimum(4 * np.pi * table["area"] / table["perimeter"] ** 2, 1.0)
-    table["solidity"] = np.minimum(table["area"] / hull_area, 1.0)
-    table["mean_intensity"] = np.nan if image is None else pixels.mean(image)
+    table["circularity"] = np.minimum(4 * np.pi * area / table["perimeter"] ** 2, 1.0)
+    table["solidity"] = np.minimum(area / hulls.area, 1.0)
+    table["mean_intensity"] = np.nan if image is None else runs.means(image)
     if pixel_size is not None:
         table["area_nm2"] = table["area"] * pixel_size**2
         for name in LENGTHS:
@@ -171,80 +185,24 @@ def frame_extents(labels: NDArray[Any], ids: ArrayLike | None = None) -> NDArray
     (n,) array
         In the order of the ids, ascending.
     """
-    pixels = _Pixels(check_labels(labels), ids)
-    distance = np.hypot(
-        pixels.y - pixels.centre_y[pixels.index], pixels.x - pixels.centre_x[pixels.index]
-    )
-    largest = np.zeros(len(pixels.ids))
-    np.maximum.at(largest, pixels.index, distance)
-    return 2 * largest + 1.0
+    return extents_of(Runs.of(check_labels(labels), ids))
 
 
-class _Pixels:
-    """Coordinates of the pixels of all particles, or some, and sums over those of each.
-
-    `labels` holds only these particles, and only as much of the image as they take.
-    """
-
-    def __init__(self, labels: NDArray[Any], ids: ArrayLike | None = None) -> None:
-        top, left = 0, 0
-        if ids is not None:
-            labels, top, left = _only(labels, np.asarray(ids))
-        self.labels = labels
-        self.y, self.x = np.nonzero(labels)
-        values = labels[self.y, self.x]
-        self.y, self.x = self.y + top, self.x + left
-        self.ids, self.index = np.unique(values, return_inverse=True)
-        self.area = np.bincount(self.index, minlength=len(self.ids)).astype(np.float64)
-        self.centre_y = self._sum(self.y) / self.area
-        self.centre_x = self._sum(self.x) / self.area
-
-    def _sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        sums = np.bincount(self.index, weights=values, minlength=len(self.ids))
-        return np.asarray(sums, dtype=np.float64)
-
-    def mean(self, image: NDArray[Any]) -> NDArray[np.float64]:
-        """Mean of the image inside each particle."""
-        return self._sum(image[self.y, self.x]) / self.area
-
-    def second_moments(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Central moments yy, xx, xy by area; 1/12 is a pixel's own, as a unit square."""
-        dy = self.y - self.centre_y[self.index]
-        dx = self.x - self.centre_x[self.index]
-        yy = self._sum(dy * dy) / self.area + 1 / 12
-        xx = self._sum(dx * dx) / self.area + 1 / 12
-        return yy, xx, self._sum(dx * dy) / self.area
-
-    def boxes(self) -> dict[str, NDArray[np.int64]]:
-        """Bounding boxes, bottom and right exclusive."""
-        n = len(self.ids)
-        low = {key: np.full(n, np.iinfo(np.int64).max) for key in ("top", "left")}
-        high = {key: np.zeros(n, dtype=np.int64) for key in ("bottom", "right")}
-        np.minimum.at(low["top"], self.index, self.y)
-        np.minimum.at(low["left"], self.index, self.x)
-        np.maximum.at(high["bottom"], self.index, self.y + 1)
-        np.maximum.at(high["right"], self.index, self.x + 1)
-        return {**low, **high}
+def extents_of(runs: Runs) -> NDArray[np.float64]:
+    """Measure the frames of the particles of runs; see `frame_extents`."""
+    _, y, x = runs.centres()
+    dy = runs.y - y[runs.particle]
+    dx = np.maximum(
+        abs(runs.start - x[runs.particle]), abs(runs.stop - 1 - x[runs.particle])
+    )  # the pixel farthest away is an end of its run
+    return 2 * runs.largest(np.hypot(dy, dx)) + 1.0
 
 
-def _only(labels: NDArray[Any], ids: NDArray[Any]) -> tuple[NDArray[Any], int, int]:
-    """Cut out the box that some particles take, without all others, and say where it begins."""
-    if not ids.size:
-        return labels[:0, :0], 0, 0
-    if ids.dtype.kind not in "ui":
-        raise InputError("Particles are chosen by the whole numbers that the labels give them.")
-    wanted = np.isin(labels, ids)
-    found = np.unique(labels[wanted])
-    if len(absent := np.setdiff1d(ids, found[found > 0])):
-        raise InputError(f"There is no particle {absent[0]} in these labels; choose others.")
-    (rows,), (columns,) = np.nonzero(wanted.any(axis=1)), np.nonzero(wanted.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.where(wanted[box], labels[box], 0), int(rows[0]), int(columns[0])
-
-
-def _ellipses(pixels: _Pixels) -> dict[str, NDArray[np.float64]]:
+def _ellipses(
+    runs: Runs, area: NDArray[Any], y: NDArray[Any], x: NDArray[Any]
+) -> dict[str, NDArray[np.float64]]:
     """Axes, aspect ratio, eccentricity and orientation of the ellipse of equal moments."""
-    yy, xx, xy = pixels.second_moments()
+    yy, xx, xy = _second_moments(runs, area, y, x)
     mean = (yy + xx) / 2
     spread = np.hypot((yy - xx) / 2, xy)
     large, small = mean + spread, np.maximum(mean - spread, 1 / 12)
@@ -258,55 +216,14 @@ def _ellipses(pixels: _Pixels) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _perimeters(labels: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.float64]:
-    """Crofton's formula: π times the mean width, from the steps across each particle's outline.
-
-    Lines of the pixel grid run in four directions; those along the diagonals are 1/√2 apart.
-    """
-    padded = np.pad(labels, 1)
-    here = padded[:-1, :-1]
-    total = np.zeros(len(ids))
-    for a, b, spacing in (
-        (here, padded[:-1, 1:], 1.0),
-        (here, padded[1:, :-1], 1.0),
-        (here, padded[1:, 1:], np.sqrt(0.5)),
-        (padded[:-1, 1:], padded[1:, :-1], np.sqrt(0.5)),
-    ):
-        differ = a != b
-        for side in (a[differ], b[differ]):
-            index = np.searchsorted(ids, side[side > 0])
-            count = np.bincount(index, minlength=len(ids))
-            total += spacing * count
-    # two steps a line and a particle; the mean is over four directions
-    return np.asarray(np.pi * total / 8)
-
-
-def _hulls(pixels: _Pixels, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Area of each convex hull (px²) and its largest diameter (px), of whole pixel squares."""
-    order = np.argsort(pixels.index, kind="stable")
-    ends = np.cumsum(pixels.area.astype(np.int64))
-    area, feret = np.empty(len(ends)), np.empty(len(ends))
-    y, x = pixels.y[order], pixels.x[order]
-    tops = table["top"].to_numpy()
-    start = 0
-    for k, end in enumerate(ends):
-        corners = _row_corners(y[start:end] - tops[k], x[start:end])
-        hull = ConvexHull(corners)
-        area[k] = hull.volume  # in two dimensions the "volume" is the area
-        feret[k] = pdist(corners[hull.vertices]).max()
-        start = end
-    return area, feret
-
-
-def _row_corners(rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[np.float64]:
-    """Corners of the first and last pixel of each row: the hull needs no others."""
-    # pixels come in raster order, so a row's first and last are where the row number changes
-    change = np.flatnonzero(np.diff(rows))
-    first = np.concatenate(([0], change + 1))
-    last = np.concatenate((change, [len(rows) - 1]))
-    y = np.concatenate((rows[first], rows[first] + 1))
-    left = np.concatenate((columns[first], columns[first]))
-    right = np.concatenate((columns[last] + 1, columns[last] + 1))
-    return np.column_stack((np.concatenate((y, y)), np.concatenate((left, right)))).astype(
-        np.float64
-    )
+def _second_moments(
+    runs: Runs, area: NDArray[Any], y: NDArray[Any], x: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Central moments yy, xx, xy by area; 1/12 is a pixel's own, as a unit square."""
+    n = runs.length.astype(np.float64)
+    dy = runs.y - y[runs.particle]
+    dx = (runs.start + runs.stop - 1) / 2 - x[runs.particle]
+    yy = runs.sum(n * dy * dy) / area + 1 / 12
+    # that of a run about its own middle, as a bar of n pixels, holds the pixels' own
+    xx = runs.sum(n * dx * dx + n**3 / 12) / area
+    return yy, xx, runs.sum(n * dx * dy) / area

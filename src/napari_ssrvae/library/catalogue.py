@@ -21,6 +21,10 @@ Values = NDArray[np.float64]
 
 MEASURES = (
     ("max_feret", "largest Feret", "length"),
+    ("feret_min", "smallest Feret", "length"),
+    ("major_axis", "major axis", "length"),
+    ("minor_axis", "minor axis", "length"),
+    ("perimeter", "perimeter", "length"),
     ("area", "area", "area"),
     ("aspect_ratio", "aspect ratio", ""),
     ("circularity", "circularity", ""),

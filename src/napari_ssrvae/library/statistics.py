@@ -13,7 +13,7 @@ from napari_ssrvae.errors import InputError
 from napari_ssrvae.library.classes import ParticleClass
 
 MOST_BINS = 60
-STATISTICS = ("n", "mean", "std", "median", "d10", "d50", "d90")
+STATISTICS = ("n", "fraction", "mean", "std", "median", "d10", "d50", "d90")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,10 @@ def class_statistics(
     Returns
     -------
     pandas.DataFrame
-        One row a class: `class`, `n`, `mean`, `std` (of a sample, with n - 1; NaN for one
-        particle), `median`, and `d10`, `d50`, `d90`: 10, 50 and 90 % of the particles (by number)
-        are below, so `d50` is the median. NaN where a class has no particle.
+        One row a class: `class`, `n`, `fraction` (of the particles of all these classes), `mean`,
+        `std` (of a sample, with n - 1; NaN for one particle), `median`, and `d10`, `d50`, `d90`:
+        10, 50 and 90 % of the particles (by number) are below, so `d50` is the median. NaN where a
+        class has no particle.
 
     Raises
     ------
@@ -83,7 +84,9 @@ def class_statistics(
         if mine.size > 1:
             row["std"] = float(mine.std(ddof=1))
         rows.append({"class": int(class_id), **row, "n": int(mine.size)})
-    return pd.DataFrame(rows, columns=["class", *STATISTICS])
+    table = pd.DataFrame(rows, columns=["class", *STATISTICS])
+    table["fraction"] = table["n"] / max(int(table["n"].sum()), 1)
+    return table
 
 
 def class_histogram(values: ArrayLike, class_ids: ArrayLike, classes: Sequence[int]) -> Histogram:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,16 +18,11 @@ import numpy.typing as npt
 from napari_ssrvae import __version__
 from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
-from napari_ssrvae.imaging.particles import (
-    GreyLevels,
-    Particles,
-    PatchSettings,
-    extract_particles,
-)
+from napari_ssrvae.imaging.particles import GreyLevels, Particles, PatchSettings
 from napari_ssrvae.imaging.reading import read_micrograph
 from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
-from napari_ssrvae.imaging.shape import measure_shapes
+from napari_ssrvae.library.alike import extract_alike, training_scale_note
 from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
@@ -56,11 +52,13 @@ class Workflow:
     Parameters
     ----------
     segmentation : SegmentationSettings
-        In pixels of the training micrographs.
+        In pixels of the training micrographs. A trained workflow names the polarity of their
+        particles, so that no other micrograph is taken for its own negative.
     patches : PatchSettings
-        Size of the patches, and micrograph pixels per patch pixel in the training micrographs.
+        Size of the patches, and micrograph pixels per patch pixel in the training micrographs
+        (the median, where each patch has its own scale).
     pixel_size : float or None
-        nm per pixel of the training micrographs, None where unknown.
+        nm per pixel that `segmentation` and `patches` are for, None where unknown.
     classes : tuple of ParticleClass
         Every class of the model, and possibly more.
     model : SSRVAE
@@ -241,58 +239,6 @@ class Workflow:
             raise ReadError(f"{source / DOCUMENT} is damaged: an entry is wrong.") from error
 
 
-def extract_alike(
-    micrograph: Micrograph,
-    labels: npt.NDArray[Any],
-    patches: PatchSettings,
-    pixel_size: float | None,
-    *,
-    ids: npt.ArrayLike | None = None,
-    grey_levels: GreyLevels | None = None,
-) -> Particles:
-    """Extract particles with the physical field of view of others.
-
-    Parameters
-    ----------
-    micrograph : Micrograph
-        Where the particles are.
-    labels : (H, W) int
-        Label image.
-    patches : PatchSettings
-        Size and scale of the others' patches; no scale: it comes from these particles.
-    pixel_size : float or None
-        nm per pixel of the others' micrograph. Where one of the two is unknown, the pixels are
-        taken to be equal.
-    ids, grey_levels : optional
-        Cut out only these particles, and the grey levels if they are known; see
-        `extract_particles`.
-
-    Returns
-    -------
-    Particles
-        Empty where the labels are.
-    """
-    scale = patches.scale
-    if scale is not None and pixel_size is not None and micrograph.pixel_size is not None:
-        scale = scale * pixel_size / micrograph.pixel_size
-    if not np.any(labels):
-        table = measure_shapes(labels, micrograph.image, micrograph.pixel_size)
-        place = table.columns.tolist().index("touches_border") + 1
-        table.insert(place, "oversize", np.empty(0, dtype=bool))
-        frames = np.empty((0, patches.size, patches.size), dtype=np.float32)
-        return Particles(
-            frames,
-            frames.astype(bool),
-            table,
-            1.0 if scale is None else scale,
-            micrograph.pixel_size,
-            micrograph.name,
-        )
-    return extract_particles(
-        micrograph, labels, patches.size, scale=scale, ids=ids, grey_levels=grey_levels
-    )
-
-
 def training_arrays(
     particles: Sequence[Particles], hand_labels: Sequence[Mapping[int, int]]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -349,7 +295,15 @@ def train_workflow(
 
     The parameters and errors are those of `iter_train_workflow`; `progress` is called with the
     `EpochState` of each epoch.
+
+    Warns
+    -----
+    ScaleWarning
+        The pixel sizes of some micrographs are unknown and those of others are not.
     """
+    note = training_scale_note([(p.name, p.pixel_size) for p in particles if len(p.table)])
+    if note:
+        warnings.warn(note, ScaleWarning, stacklevel=2)
     training = iter_train_workflow(
         particles, hand_labels, classes, segmentation, model=model, max_seconds=max_seconds
     )
@@ -378,14 +332,15 @@ def iter_train_workflow(
     Parameters
     ----------
     particles : sequence of Particles
-        The first one's scale and pixel size become the workflow's; extract those of further
-        micrographs with `extract_alike`.
+        Those of further micrographs extracted with `extract_alike`. The first one with a known
+        pixel size gives the workflow that and its scale.
     hand_labels : sequence of mapping of particle id to class id
         One for each micrograph.
     classes : sequence of ParticleClass
         Names of all classes in the labels.
     segmentation : SegmentationSettings
-        How the particles were found.
+        How the particles were found. Where it leaves the polarity open, the workflow gets that
+        of most of the particles.
     model : SSRVAE, optional
         An untrained estimator; None: the defaults.
     before : Workflow, optional
@@ -432,10 +387,10 @@ def iter_train_workflow(
                 break
     if before is not None:
         return replace(before, model=model, classes=tuple(classes), held_back=None)
-    first = next(p for p in particles if len(p.table))
+    first = _reference(particles)
     return Workflow(
-        segmentation=segmentation,
-        patches=PatchSettings(size=first.patches.shape[-1], scale=float(first.scale)),
+        segmentation=_with_polarity(segmentation, particles),
+        patches=PatchSettings(first.patches.shape[-1], float(first.scale), first.common_scale),
         pixel_size=first.pixel_size,
         classes=tuple(classes),
         model=model,
@@ -449,14 +404,40 @@ def _targets(particles: Particles, labels: Mapping[int, int]) -> npt.NDArray[np.
     return y
 
 
+def _reference(particles: Sequence[Particles]) -> Particles:
+    """Return the particles whose scale and pixel size count for all: the first with both."""
+    filled = [p for p in particles if len(p.table)]
+    return next((p for p in filled if p.pixel_size is not None), filled[0])
+
+
+def _with_polarity(
+    segmentation: SegmentationSettings, particles: Sequence[Particles]
+) -> SegmentationSettings:
+    """Settle the polarity that the settings leave open, by the particles.
+
+    Left open, it is chosen anew in each micrograph: among crowded bright spheres, the dark gaps
+    between them may look more like particles than the spheres do.
+    """
+    if segmentation.polarity != "auto":
+        return segmentation
+    counts: Counter[str] = Counter()
+    for part in particles:
+        if part.polarity is not None:
+            counts[part.polarity] += len(part.table)
+    if not counts:
+        return segmentation
+    return replace(segmentation, polarity=counts.most_common(1)[0][0])
+
+
 def _check_same_scale(particles: Sequence[Particles]) -> None:
-    first = particles[0]
-    for other in particles[1:]:
-        known = first.pixel_size is not None and other.pixel_size is not None
-        ratio = other.scale / first.scale
-        if known:
-            ratio *= (other.pixel_size or 1.0) / (first.pixel_size or 1.0)
-        if other.patches.shape[1:] != first.patches.shape[1:] or abs(ratio - 1) > 0.01:
+    reference = _reference(particles)
+    for other in particles:
+        ratio = other.scale / reference.scale
+        if reference.pixel_size is not None and other.pixel_size is not None:
+            ratio *= other.pixel_size / reference.pixel_size
+        alike = abs(ratio - 1) <= 0.01 or not reference.common_scale
+        same_kind = other.common_scale == reference.common_scale
+        if other.patches.shape[1:] != reference.patches.shape[1:] or not alike or not same_kind:
             raise InputError(
                 "The particles of the micrographs have patches of different size or scale: "
                 "extract all of them with the settings of the first micrograph."

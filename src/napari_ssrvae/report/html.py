@@ -19,9 +19,11 @@ from napari_ssrvae import __version__
 from napari_ssrvae.errors import InputError, ReadError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.reading import read_micrograph
+from napari_ssrvae.library.distributions import fit_distributions
 from napari_ssrvae.library.held_back import HeldBack
 from napari_ssrvae.library.particle_library import ParticleLibrary
 from napari_ssrvae.library.predictions import decoded_strip
+from napari_ssrvae.library.statistics import class_statistics, rounded
 from napari_ssrvae.library.storage import replaced_file
 from napari_ssrvae.report import figures, trust
 
@@ -107,6 +109,7 @@ def build_report(
         if _has_z(library)
         else None,
         sizes=_sizes(library, summary),
+        distributions=_distributions(library),
         class_images=_class_images(library, workflow),
         confusions=[trust.confusion(heading, result, names) for heading, result in compared],
         quality=None if quality is None else trust.quality_section(quality, names, quality_images),
@@ -265,6 +268,31 @@ def _sizes(library: ParticleLibrary, summary: pd.DataFrame) -> Markup | None:
     unit = str(units.mode()[0])
     names = [str(n) for n in units.index[units == unit]]
     return figures.html_picture(figures.size_figure(library, unit, names), "size distribution")
+
+
+def _distributions(library: ParticleLibrary) -> list[dict[str, Any]]:
+    """D10, D50, D90 and the better fit of the diameters of each class that is counted."""
+    rows = []
+    for c in library.classes:
+        mine = library.table[(library.table["class_id"] == c.id) & library.counted]
+        in_nm = "equivalent_diameter_nm" in mine and mine["equivalent_diameter_nm"].notna().all()
+        values = mine["equivalent_diameter_nm" if in_nm else "equivalent_diameter"].to_numpy()
+        if not len(values):
+            continue
+        found = class_statistics(values, np.full(len(values), c.id), [c.id]).iloc[0]
+        both = fit_distributions(values)
+        rows.append(
+            {
+                "color": c.color,
+                "name": c.name,
+                "unit": "nm" if in_nm else "px",
+                "deciles": [rounded(float(found[d])) for d in ("d10", "d50", "d90")],
+                "fit": "–" if both.better is None else both.better.in_words(),
+                "ks": "–" if both.better is None else f"{both.better.ks:.3f}",
+                "verdict": "no clear difference" if both.verdict == "either" else "",
+            }
+        )
+    return rows
 
 
 def _class_images(library: ParticleLibrary, workflow: Workflow | None) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ Unlike those of the HTML page they bear the names of classes, so that each can s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_ssrvae.learning.quality import QualityReport
     from napari_ssrvae.library.classes import ParticleClass
+    from napari_ssrvae.library.distributions import Fit
     from napari_ssrvae.library.statistics import Histogram
 
 _DPI = 200
@@ -39,9 +40,12 @@ def write_figure(figure: Figure, path: Path, form: str) -> None:
 
 
 def histogram_figure(
-    measure: str, histogram: Histogram, classes: Sequence[ParticleClass]
+    measure: str,
+    histogram: Histogram,
+    classes: Sequence[ParticleClass],
+    fits: Mapping[int, Fit] | None = None,
 ) -> Figure:
-    """Draw overlaid histograms of the classes, in bins that they share."""
+    """Draw overlaid histograms of the classes, in bins that they share, and the curves fitted."""
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     axes = figure.subplots()
     for c in classes:
@@ -50,6 +54,8 @@ def histogram_figure(
             name = f"{c.name} ({counts.sum()})"
             axes.stairs(counts, edges, fill=True, alpha=0.35, color=c.color, label=name)
             axes.stairs(counts, edges, baseline=None, color=c.color, linewidth=1.6)
+        if len(counts) and fits and (fit := fits.get(c.id)) is not None:
+            axes.plot(*fit.curve(edges), "--", color=c.color, linewidth=1.6, label=fit.in_words())
     axes.set_ylim(bottom=0)
     _plain(axes.set_xlabel(measure))
     axes.set_ylabel("particles")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.library.distributions import fits_table
 from napari_ssrvae.library.storage import replaced_file
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_ssrvae.learning.quality import QualityReport
     from napari_ssrvae.library.classes import ParticleClass
+    from napari_ssrvae.library.distributions import ClassFits, Fit
     from napari_ssrvae.library.statistics import Histogram
 
 
@@ -85,6 +87,9 @@ def sizes_sheet(
     statistics: pd.DataFrame,
     histogram: Histogram,
     classes: Sequence[ParticleClass],
+    *,
+    fits: Mapping[int, ClassFits] | None = None,
+    drawn: Mapping[int, Fit] | None = None,
 ) -> Sheet:
     """Make the page of a measure by class.
 
@@ -98,14 +103,20 @@ def sizes_sheet(
         From `class_histogram`, of these classes.
     classes : sequence of ParticleClass
         Those that are shown.
+    fits : mapping of int to ClassFits, optional
+        From `class_fits`, of these classes: their parameters become columns of the table.
+    drawn : mapping of int to Fit, optional
+        Class id → the fit whose curve is drawn.
     """
 
     def draw() -> Figure:
         from napari_ssrvae.report.sheet_figures import histogram_figure
 
-        return histogram_figure(measure, histogram, classes)
+        return histogram_figure(measure, histogram, classes, drawn or {})
 
     names = {c.id: c.name for c in classes}
+    if fits:
+        statistics = statistics.merge(fits_table(fits), on="class", how="left")
     table = statistics.assign(**{"class": statistics["class"].map(names)})
     table.insert(1, "measure", measure)
     return Sheet(f"{_stem(measure)}_by_class", table, draw)

@@ -135,13 +135,11 @@ class ParticleCatalogue(QObject):
 
     def _alike(self) -> tuple[PatchSettings, float | None]:
         """Return how to cut out: as the model does, else as the others were, else as it comes."""
-        from napari_ssrvae.imaging import PatchSettings  # slow to load, and the dock opens without
-
         workflow = self.session.workflow
         if workflow is not None:
             return workflow.patches, workflow.pixel_size
         first = next(iter(self._pictures.values()), None)
-        return first.alike if first else (PatchSettings(self.workbench.settings.patch_size), None)
+        return first.alike if first else (self.workbench.settings.patches, None)
 
     def _on_pictures(self, made: steps.CutOut | None) -> None:
         if made is None:

@@ -95,6 +95,8 @@ class Classifying(QObject):
                 said = still_true(predicted, made_for[key], state.labels)
                 self.session.set_predictions(key, said)
                 self.workbench.correcting.classify_missing(key)
+                if (note := workflow.scale_note(state.micrograph)) is not None:
+                    self._refuse(note)
 
     def all(self) -> None:
         """Classify all particles that the trained model has not classified yet."""

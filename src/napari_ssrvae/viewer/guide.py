@@ -53,6 +53,17 @@ def advice_for_training(session: Session) -> str:
             f"{_join(unused)} {'has' if len(unused) == 1 else 'have'} no label and will "
             "not be predicted."
         )
+    known = [
+        (state.micrograph.name, state.micrograph.pixel_size)
+        for state in session.micrographs.values()
+        if state.particle_ids.size
+    ]
+    unknown = [name for name, size in known if size is None]
+    if unknown and len(unknown) < len(known):
+        remarks.append(
+            f"The pixel size of {_join(unknown[:3])} is unknown, that of other micrographs is "
+            "not: type it in, or particles of different magnification are compared."
+        )
     return " ".join(remarks)
 
 

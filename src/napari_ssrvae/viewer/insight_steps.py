@@ -59,8 +59,8 @@ def look_at(
     Without a workflow it is cut out with `patches`.
     """
     yield
+    from napari_ssrvae.library.alike import extract_alike
     from napari_ssrvae.library.insight import what_the_model_sees
-    from napari_ssrvae.library.workflow import extract_alike
 
     if workflow is None:
         alike, pixel_size = patches, micrograph.micrograph.pixel_size

@@ -23,6 +23,8 @@ from napari_ssrvae.errors import ParticleError
 # What torch says on CUDA, MPS and CPU; on the CPU it is a plain RuntimeError.
 _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
+PERCENT = 100
+
 JobFunction = Callable[..., Generator[Any, None, Any]]
 
 
@@ -74,6 +76,13 @@ def weakly(method: Callable[..., None]) -> Callable[..., None]:
             living(*args)
 
     return call
+
+
+def _show_share(worker: Any, share: float) -> None:
+    """Show in napari's activity dock which share of a job is done, if it is there at all."""
+    if (bar := getattr(worker, "pbar", None)) is not None:
+        bar.total = PERCENT
+        bar.update(round(PERCENT * share) - bar.n)
 
 
 class _ClosingWorker(GeneratorWorker):
@@ -145,7 +154,8 @@ class Jobs(QObject):
             What napari's activity dock says; None: nothing, for what is over in an instant or
             has a bar of ours, since making napari's takes a fifth of a second.
         on_yield, on_done, on_error : callable
-            Called on the main thread with what the job yielded, returned or raised.
+            Called on the main thread with what the job yielded, returned or raised. A number from
+            0 to 1 that it yields is the share done: napari's activity dock shows it.
         """
         self.cancel(kind)
         job = Job(kind, on_yield, on_done, on_error)
@@ -194,6 +204,9 @@ class Jobs(QObject):
 
     def _on_yield(self, job: Job, value: Any) -> None:
         if self._current.get(job.kind) is not job:
+            return
+        if isinstance(value, float):  # the share that is done, which is the bar's business only
+            _show_share(job.worker, value)
             return
         if job.on_yield is not None:
             job.on_yield(value)

@@ -44,6 +44,7 @@ def read_settings() -> Settings:
             polarity=finding.polarity,
         ),
         patch_size=training.patch_size,
+        common_scale=training.common_scale,
         max_seconds=training.max_seconds or None,
         retrain=training.retrain,
         click_labels=dock.click_labels,
@@ -61,7 +62,7 @@ def stored_values(settings: Settings, name: str) -> dict[tuple[str, str], Any]:
         values["min_area"] = int(values["min_area"] or 0)
         return {("segmentation", key): value for key, value in values.items()}
     value = getattr(settings, name)
-    if name in ("patch_size", "max_seconds", "retrain"):
+    if name in ("patch_size", "common_scale", "max_seconds", "retrain"):
         return {("training", name): value or 0 if name == "max_seconds" else value}
     return {("dock", name): value}
 

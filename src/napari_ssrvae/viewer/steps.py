@@ -1,7 +1,7 @@
 """The slow steps of the work, as plain generators for `jobs.Jobs`: no napari, no Qt, no session.
 
 Each runs in another thread on what it is given; yields are where it can be stopped and where the
-progress is told.
+progress is told: a number from 0 to 1 is the share of the job that is done.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,15 @@ class FrozenMicrograph:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training returns: the workflow and what it says of every micrograph."""
+    """What training returns: the workflow and what it says of every micrograph.
+
+    `note` is a sentence where the micrographs could not be brought to one scale.
+    """
 
     workflow: Workflow
     predictions: Mapping[int, Predictions]
     class_images: Mapping[int, NDArray[np.float32]]
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +209,7 @@ def train(
     micrographs: Sequence[FrozenMicrograph],
     classes: tuple[ParticleClass, ...],
     settings: SegmentationSettings,
-    patch_size: int,
+    patches: PatchSettings,
     max_seconds: float | None,
     before: Workflow | None = None,
 ) -> Generator[Any, None, Trained]:
@@ -217,7 +221,7 @@ def train(
     yield None
     from napari_ssrvae.library.workflow import iter_train_workflow
 
-    particles = yield from _cut_for_training(micrographs, patch_size, before)
+    particles = yield from _cut_for_training(micrographs, patches, before)
     training = iter_train_workflow(
         particles,
         [m.hand_labels for m in micrographs],
@@ -231,15 +235,15 @@ def train(
         workflow = yield from training
         predictions = yield from classify(workflow, micrographs)
         images = class_images(workflow, list(predictions.values()))
-    return Trained(workflow, predictions, images)
+    return Trained(workflow, predictions, images, _scale_note(micrographs, before))
 
 
 def hold_labels_back(
     micrographs: Sequence[FrozenMicrograph],
-    patch_size: int,
+    patches: PatchSettings,
     max_seconds: float | None,
     workflow: Workflow | None = None,
-) -> Generator[QualityProgress | None, None, LabelTest]:
+) -> Generator[QualityProgress | float | None, None, LabelTest]:
     """Train without some labels and ask for them, in turn; yields one `QualityProgress` an epoch.
 
     With the settings of the workflow's model, if given, and patches as that one knows them.
@@ -247,7 +251,7 @@ def hold_labels_back(
     yield None
     from napari_ssrvae.library.label_test import iter_label_test
 
-    particles = yield from _cut_for_training(micrographs, patch_size, workflow)
+    particles = yield from _cut_for_training(micrographs, patches, workflow)
     keys = [m.key for m in micrographs]
     with beside_a_window():
         return (
@@ -261,21 +265,59 @@ def hold_labels_back(
 
 
 def _cut_for_training(
-    micrographs: Sequence[FrozenMicrograph], patch_size: int, before: Workflow | None
-) -> Generator[None, None, list[Particles]]:
-    """Cut the particles of all micrographs out at one scale: the model's, or the first one's."""
-    from napari_ssrvae.imaging import PatchSettings
-    from napari_ssrvae.library.workflow import extract_alike
+    micrographs: Sequence[FrozenMicrograph], patches: PatchSettings, before: Workflow | None
+) -> Generator[float, None, list[Particles]]:
+    """Cut the particles of all micrographs out at one scale in nm: the model's, or the first's."""
+    from napari_ssrvae.library.alike import common_pixel_size
 
-    pixel_size = micrographs[0].micrograph.pixel_size if before is None else before.pixel_size
-    patches = PatchSettings(patch_size) if before is None else before.patches
+    pixel_size = common_pixel_size(m.micrograph.pixel_size for m in micrographs)
+    if before is not None:
+        patches, pixel_size = before.patches, before.pixel_size
     particles = []
-    for m in micrographs:
-        part = extract_alike(m.micrograph, m.labels, patches, pixel_size)
-        patches = PatchSettings(patches.size, patches.scale or part.scale)
+    for number, m in enumerate(micrographs):
+        part = yield from _cut(m, patches, pixel_size, part=(number, len(micrographs)))
+        if patches.scale is None:
+            own = m.micrograph.pixel_size or pixel_size
+            in_common = 1.0 if pixel_size is None or own is None else own / pixel_size
+            patches = replace(patches, scale=part.scale * in_common)
         particles.append(part)
-        yield None
     return particles
+
+
+def _cut(
+    m: FrozenMicrograph,
+    patches: PatchSettings,
+    pixel_size: float | None,
+    ids: NDArray[np.int64] | None = None,
+    *,
+    part: tuple[int, int] = (0, 1),
+) -> Generator[float, None, Particles]:
+    """Cut particles of a micrograph out as others were; yields the share done of the whole job.
+
+    `part` says which micrograph of how many this one is.
+    """
+    from napari_ssrvae.library.alike import iter_extract_alike
+
+    cutting = iter_extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
+    while True:
+        try:
+            share = next(cutting)
+        except StopIteration as finished:
+            return cast("Particles", finished.value)
+        yield (part[0] + share) / part[1]
+
+
+def _scale_note(micrographs: Sequence[FrozenMicrograph], before: Workflow | None) -> str | None:
+    """Say which micrographs could not be brought to one scale, None where all could.
+
+    Nothing where a training goes on by itself: it was said when the model was made, or when it
+    first classified the micrograph.
+    """
+    from napari_ssrvae.library.alike import training_scale_note
+
+    if before is not None:
+        return None
+    return training_scale_note([(m.micrograph.name, m.micrograph.pixel_size) for m in micrographs])
 
 
 def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
@@ -289,7 +331,7 @@ def save_sheet(sheet: Sheet, path: Path) -> Generator[None, None, Path]:
 def cut_out(
     micrographs: Sequence[tuple[FrozenMicrograph, CutOut | None]],
     alike: tuple[PatchSettings, float | None],
-) -> Generator[CutOut | None, None, None]:
+) -> Generator[CutOut | float | None, None, None]:
     """Cut out and measure particles to be looked at, one micrograph after the other.
 
     With patches of this size and scale in micrographs of that pixel size (nm); where there is no
@@ -297,9 +339,6 @@ def cut_out(
     already: after a correction, only the others are.
     """
     yield None
-    from napari_ssrvae.imaging import PatchSettings
-    from napari_ssrvae.library.workflow import extract_alike
-
     patches, pixel_size = alike
     for m, known in micrographs:
         ids = None
@@ -308,8 +347,8 @@ def cut_out(
             ids = np.setdiff1d(np.unique(m.labels), [0, *known.measures["label"]])
         elif patches.scale is None:
             pixel_size = m.micrograph.pixel_size
-        particles = extract_alike(m.micrograph, m.labels, patches, pixel_size, ids=ids)
-        patches = PatchSettings(patches.size, patches.scale or particles.scale)
+        particles = yield from _cut(m, patches, pixel_size, ids)
+        patches = replace(patches, scale=patches.scale or particles.scale)
         grey = (255 * particles.patches).astype(np.uint8)
         made = CutOut(m, grey, particles.table, (patches, pixel_size))
         yield made if known is None else known.joined(made)
@@ -317,14 +356,15 @@ def cut_out(
 
 def classify(
     workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
-) -> Generator[None, None, dict[int, Predictions]]:
+) -> Generator[float | None, None, dict[int, Predictions]]:
     """Classify particles that are already found."""
     from napari_ssrvae.library.predictions import predict_particles
 
     predictions = {}
-    for m in micrographs:
-        particles = workflow.particles(m.micrograph, m.labels)
-        yield None
+    for number, m in enumerate(micrographs):
+        particles = yield from _cut(
+            m, workflow.patches, workflow.pixel_size, part=(number, len(micrographs))
+        )
         predictions[m.key] = predict_particles(particles, workflow.model)
         yield None
     return predictions
@@ -354,14 +394,14 @@ def split(
 
 def suggest(
     workflow: Workflow, micrographs: Sequence[FrozenMicrograph]
-) -> Generator[None, None, list[Suggestion]]:
+) -> Generator[float | None, None, list[Suggestion]]:
     """Choose what to label next among the classified particles."""
     from napari_ssrvae.library.suggestions import suggest_labels
 
     particles, predictions = {}, {}
     for m in micrographs:
         if m.predictions is not None:
-            particles[m.key] = workflow.particles(m.micrograph, m.labels)
+            particles[m.key] = yield from _cut(m, workflow.patches, workflow.pixel_size)
             predictions[m.key] = m.predictions
         yield None
     hand_labels = {m.key: m.hand_labels for m in micrographs}
@@ -371,7 +411,7 @@ def suggest(
 
 def find_and_classify(
     workflow: Workflow, key: int, micrograph: Micrograph
-) -> Generator[None, None, tuple[NDArray[np.int32], Predictions]]:
+) -> Generator[float | None, None, tuple[NDArray[np.int32], Predictions]]:
     """Treat a new micrograph exactly as the workflow does."""
     labels = workflow.segment(micrograph)
     yield None
@@ -419,13 +459,16 @@ def export(
     classes: tuple[ParticleClass, ...],
     path: Path,
     form: str,
-) -> Generator[None, None, tuple[Path, int]]:
+) -> Generator[float | None, None, tuple[Path, int]]:
     """Make the library of all classified micrographs, as the screen shows them, and write it."""
     from napari_ssrvae.library.particle_library import ParticleLibrary
 
     library: ParticleLibrary | None = None
-    for m in micrographs:
-        particles = workflow.particles(m.micrograph, m.labels)
+    for number, m in enumerate(micrographs):
+        particles = yield from _cut(
+            m, workflow.patches, workflow.pixel_size, part=(number, len(micrographs))
+        )
+        note = workflow.scale_note(m.micrograph)
         part = ParticleLibrary.from_predictions(
             particles,
             workflow.model,
@@ -434,6 +477,7 @@ def export(
             predictions=_of_all(particles, workflow, m),
             micrograph=m.micrograph,
             label_image=m.labels,
+            notes=[note] if note else [],
         )
         library = part if library is None else library.merge(part)
         yield None

@@ -132,7 +132,7 @@ class Testing(QObject):
             KIND,
             steps.hold_labels_back,
             micrographs,
-            self.workbench.settings.patch_size,
+            self.workbench.settings.patches,
             self.workbench.settings.max_seconds,
             workflow,
             title=None,

@@ -44,6 +44,7 @@ from napari_ssrvae.viewer.world_units import WorldUnits
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_ssrvae.imaging import PatchSettings
     from napari_ssrvae.library.workflow import Workflow
 
 
@@ -59,6 +60,7 @@ class Settings:
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     patch_size: int = 48
+    common_scale: bool = True
     max_seconds: float | None = None
     retrain: bool = True
     click_labels: bool = True
@@ -66,6 +68,13 @@ class Settings:
     export_format: str = "library"
     facts_open: bool = False
     bar_length: str = ""
+
+    @property
+    def patches(self) -> PatchSettings:
+        """How particles are cut out where no model says it."""
+        from napari_ssrvae.imaging import PatchSettings  # slow to load, and the dock opens without
+
+        return PatchSettings(self.patch_size, common_scale=self.common_scale)
 
 
 class Workbench(QObject):
@@ -354,7 +363,7 @@ class Workbench(QObject):
             frozen,
             self.session.classes,
             recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
-            self.settings.patch_size,
+            self.settings.patches,
             self.settings.max_seconds,
             before,
             title=None,
@@ -399,6 +408,8 @@ class Workbench(QObject):
             self.retraining.remember(key)
         self.retraining.learned({frozen.key: frozen.hand_labels for frozen in trained_on})
         self.class_images_changed.emit()
+        if trained.note is not None:
+            self._tell(trained.note)
         if before is None:
             self.suggesting.prepare()
             # The overlay first: opening the views takes a moment of its own.

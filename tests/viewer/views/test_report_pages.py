@@ -22,8 +22,18 @@ from napari_ssrvae.viewer.views.report_sizes import SizeRow
 Key = Qt.Key
 DISC, ROD = NamedClass("disc", "#e69f00"), NamedClass("rod <b>", "#56b4e9")
 SIZE_ROWS = [
-    SizeRow(1, "disc", "#e69f00", ["50", "52.3 ± 4.1 nm", "47.0", "52.1", "57.9"]),
-    SizeRow(3, "rod", "#56b4e9", ["9", "80.1 ± 9.0 nm", "70.2", "80.4", "91.3"]),
+    SizeRow(
+        1,
+        "disc",
+        "#e69f00",
+        ["50", "52.3 ± 4.1 nm", "47.0", "52.1", "57.9", "84.7%", "normal, KS 0.05"],
+    ),
+    SizeRow(
+        3,
+        "rod",
+        "#56b4e9",
+        ["9", "80.1 ± 9.0 nm", "70.2", "80.4", "91.3", "15.3%", "either, KS 0.12"],
+    ),
 ]
 EDGES, COUNTS = [40.0, 50.0, 60.0, 100.0], {1: [20, 30, 0], 3: [0, 1, 8]}
 
@@ -114,7 +124,11 @@ def test_every_control_explains_itself(view):
 def test_sizes_are_drawn_and_written(theme, view, screen):
     assert view.sizes.drawn() == {}
     view.sizes.set_measures(["diameter (nm)", "area (nm²)"], "diameter (nm)")
-    view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS, note="3 particles have no class.")
+    curve = ([40.0, 50.0, 60.0], [1.0, 25.0, 2.0])
+    view.sizes.show_sizes(
+        SIZE_ROWS, EDGES, COUNTS, fits={1: curve}, note="3 particles have no class."
+    )
+    assert view.sizes.drawn_fits() == {1: curve}
     assert view.sizes.drawn() == {1: (EDGES, COUNTS[1]), 3: (EDGES, COUNTS[3])}
     assert view.sizes.table.texts()[0] == ["disc", *SIZE_ROWS[0].numbers]
     assert view.sizes.note.text() == "3 particles have no class."
@@ -124,6 +138,11 @@ def test_sizes_are_drawn_and_written(theme, view, screen):
 
 def test_a_class_is_hidden_by_its_tick(view):
     view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS)
+    assert view.sizes.drawn_fits() == {}
+    chosen = heard(view.sizes.fit_changed)
+    assert view.sizes.which_fit == "better"
+    QTest.keyClick(view.sizes.fit, Key.Key_Up)
+    assert (view.sizes.which_fit, chosen) == ("", [()])
     hidden = heard(view.sizes.hidden_changed)
     table = view.sizes.table
     place = table.visualItemRect(table.item(1, 0))
@@ -135,7 +154,7 @@ def test_a_class_is_hidden_by_its_tick(view):
     assert view.sizes.hidden == {3}
     view.sizes.show_sizes([SIZE_ROWS[0], SizeRow(3, "rod", "#56b4e9")], EDGES, {1: COUNTS[1]})
     assert view.sizes.drawn().keys() == {1}
-    assert table.texts()[1] == ["rod", "", "", "", "", ""]
+    assert table.texts()[1] == ["rod", *[""] * 7]
     table.setCurrentCell(1, 0)
     QTest.keyClick(table, Key.Key_Space)
     assert view.sizes.hidden == frozenset()

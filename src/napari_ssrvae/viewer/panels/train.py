@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QProgressBar, QPushButton
 
 from napari_ssrvae.viewer.guide import advice_for_training, missing_for_training
 from napari_ssrvae.viewer.panels.base import Panel, note
@@ -40,6 +40,22 @@ class TrainPanel(Panel):
         self.by_itself.toggled.connect(self.workbench.retraining.set_on)
         self.workbench.retraining.changed.connect(self.refresh)
         self.body.addWidget(self.by_itself)
+        self.patches = QComboBox()
+        self.patches.setAccessibleName("Size of the particles")
+        self.patches.addItem("counts", True)
+        self.patches.addItem("does not count", False)
+        self.patches.setToolTip(
+            "counts: the model sees all particles at one scale, in nm where the pixel sizes are "
+            "known, so it can tell large from small.\n"
+            "does not count: each particle fills its picture, so only its shape and greys tell its "
+            "class.\nIt is used when you train anew."
+        )
+        self.patches.setCurrentIndex(self.patches.findData(self.workbench.settings.common_scale))
+        self.patches.activated.connect(self._choose_patches)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Size", self.patches)
+        self.body.addLayout(form)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.body.addWidget(self.progress)
@@ -69,8 +85,24 @@ class TrainPanel(Panel):
             self.remark.setText("You can go on labelling meanwhile.")
         else:
             obstacle = retraining.obstacle() if self.by_itself.isChecked() else None
-            self.remark.setText(missing or obstacle or advice_for_training(self.session))
+            advice = obstacle or advice_for_training(self.session)
+            self.remark.setText(
+                missing or " ".join(x for x in (self._other_patches(), advice) if x)
+            )
         self.remark.setVisible(bool(self.remark.text()))
+
+    def _choose_patches(self, row: int) -> None:
+        self.workbench.remember("common_scale", self.patches.itemData(row))
+        self.refresh()
+
+    def _other_patches(self) -> str:
+        """Say that the model was trained with the other choice of patches, if it was."""
+        workflow = self.session.workflow
+        wanted = self.workbench.settings.common_scale
+        if workflow is None or workflow.patches.common_scale == wanted:
+            return ""
+        now = "does not count" if wanted else "counts"
+        return f"For the present model the size {now}: train again to change that."
 
     def _remember_by_itself(self) -> None:
         # `set_on` has changed the setting by now, also where a failure switched it off: only what

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_ssrvae.imaging import PatchSettings
 from napari_ssrvae.library.selection import Place
 from napari_ssrvae.viewer.insight_steps import Look, look_at
 from napari_ssrvae.viewer.tabs._latest import FrozenMicrographs, Latest
@@ -44,7 +43,7 @@ class InspectorTab(Tab):
         self._latest.ask(
             look_at,
             self.session.workflow,
-            PatchSettings(self.workbench.settings.patch_size),
+            self.workbench.settings.patches,
             self._frozen.of(self._place.key),
             self._place.particle,
         )

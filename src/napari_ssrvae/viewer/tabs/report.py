@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from napari_ssrvae.library.distributions import ClassFits, Fit, class_fits
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.statistics import (
     Histogram,
@@ -69,12 +70,14 @@ class ReportTab(Tab):
         self._measure = "diameter"
         self._statistics: pd.DataFrame | None = None
         self._histogram: Histogram | None = None
+        self._fits: dict[int, ClassFits] = {}
         self._trained: object = None  # the model whose curve is drawn
         view = self.view
         view.page_changed.connect(self._on_page)
         view.save_clicked.connect(self._ask_where)
         view.sizes.measure_changed.connect(self._on_measure)
         view.sizes.hidden_changed.connect(self._on_page)
+        view.sizes.fit_changed.connect(self._on_page)
         view.bar.test_clicked.connect(self.testing.start)
         view.bar.stop_clicked.connect(self.testing.stop)
         view.confusion.cell_chosen.connect(self._on_cell)
@@ -138,16 +141,35 @@ class ReportTab(Tab):
             return
         self._statistics = class_statistics(values, catalogue.shown, ids)
         self._histogram = class_histogram(values, catalogue.shown, ids)
+        self._fits = class_fits(values, catalogue.shown, ids)
         unit = unit_of(measure)
         numbers = {
-            row["class"]: _size_texts(row, unit) for row in self._statistics.to_dict("records")
+            row["class"]: _size_texts(row, unit, self._fits[row["class"]])
+            for row in self._statistics.to_dict("records")
         }
         rows = [
-            SizeRow(c.id, c.name, c.color, numbers.get(c.id, ()))
+            SizeRow(c.id, c.name, c.color, numbers.get(c.id, ()), self._about_fit(c.id))
             for c in classes_to_count(self.session.classes)
         ]
         note = self._sizes_note(catalogue, values, unit)
-        page.show_sizes(rows, self._histogram.edges, self._histogram.counts, note=note)
+        edges, counts = self._histogram.edges, self._histogram.counts
+        curves = {c: fit.curve(edges) for c, fit in self._chosen_fits().items()}
+        page.show_sizes(rows, edges, counts, fits=curves, note=note)
+
+    def _chosen_fits(self) -> dict[int, Fit]:
+        """Return the fits whose curves are drawn, by class."""
+        which = self.view.sizes.which_fit
+        chosen = {c: both.chosen(which) for c, both in self._fits.items() if which}
+        return {c: fit for c, fit in chosen.items() if fit is not None}
+
+    def _about_fit(self, class_id: int) -> str:
+        both = self._fits.get(class_id, ClassFits())
+        lines = [
+            f"{fit.in_words()} (KS {fit.ks:.3f}, AIC {fit.aic:.1f})"
+            for fit in (both.normal, both.log_normal)
+            if fit is not None
+        ]
+        return "\n".join(lines) or "Too few particles, or all alike: nothing was fitted."
 
     def _chosen_measure(self, catalogue: Catalogue) -> str:
         """Return the column that was last chosen, by its name of now, or the first one."""
@@ -316,7 +338,14 @@ class ReportTab(Tab):
             measure = self.view.sizes.measure.currentText()
             counted = classes_to_count(self.session.classes, self.view.sizes.hidden)
             return [
-                sheets.sizes_sheet(measure, self._statistics, self._histogram, counted),
+                sheets.sizes_sheet(
+                    measure,
+                    self._statistics,
+                    self._histogram,
+                    counted,
+                    fits=self._fits,
+                    drawn=self._chosen_fits(),
+                ),
                 sheets.histogram_sheet(measure, self._histogram, counted),
             ]
         if page == TRAINING and self.session.workflow is not None:
@@ -388,11 +417,17 @@ class ReportTab(Tab):
         self.workbench.epoch.disconnect(self._on_epoch)
 
 
-def _size_texts(row: Any, unit: str) -> list[str]:
+def _size_texts(row: Any, unit: str, fits: ClassFits) -> list[str]:
     texts = [f"{row['n']:,}", plus_minus(row["mean"], row["std"])]
     if row["n"] and unit:
         texts[1] += f" {unit}"
-    return [*texts, *(rounded(row[d]) for d in ("d10", "d50", "d90"))]
+    better = fits.better
+    return [
+        *texts,
+        *(rounded(row[d]) for d in ("d10", "d50", "d90")),
+        f"{row['fraction']:.1%}",
+        "–" if better is None else f"{fits.verdict}, KS {better.ks:.2f}",
+    ]
 
 
 def _quality_texts(row: Any) -> list[str]:

@@ -30,7 +30,22 @@ HEADERS = (
     ("D10", "10 % of the particles (by number) are smaller"),
     ("D50", "The median: half of the particles are smaller"),
     ("D90", "90 % of the particles (by number) are smaller"),
+    ("share", "Of the particles of all classes that are ticked"),
+    (
+        "fit",
+        "Which distribution fits better (lower AIC), and the Kolmogorov-Smirnov distance of that "
+        "one: below 0.05 the curve follows the particles closely. Either: no clear difference.",
+    ),
 )
+FITS = (
+    ("no curve", ""),
+    ("better fit", "better"),
+    ("normal", "normal"),
+    ("log-normal", "log-normal"),
+)
+"""Which fitted curves are drawn: what it is called, and its name in `ClassFits.chosen`."""
+
+Curve = tuple[ArrayLike, ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -44,13 +59,17 @@ class SizeRow:
     name, color : str
         Its name, and "#rrggbb".
     numbers : sequence of str
-        n, mean ± s, D10, D50, D90 as they are to be read; none for a class that is hidden.
+        n, mean ± s, D10, D50, D90, share, fit as they are to be read; none for a class that is
+        hidden.
+    about_fit : str
+        What more is known of the fit.
     """
 
     class_id: int
     name: str
     color: str
     numbers: Sequence[str] = ()
+    about_fit: str = ""
 
 
 class SizesPage(ThemedWidget):
@@ -62,10 +81,13 @@ class SizesPage(ThemedWidget):
         The person chose another measure.
     hidden_changed : Signal()
         The person hid a class or showed it again; see `hidden`.
+    fit_changed : Signal()
+        The person chose which fitted curves are drawn; see `which_fit`.
     """
 
     measure_changed = Signal(str)
     hidden_changed = Signal()
+    fit_changed = Signal()
 
     EMPTY_TEXT = (
         "Label particles, or train a model: then the sizes of each class are seen here.\n"
@@ -78,6 +100,7 @@ class SizesPage(ThemedWidget):
         self.hidden: frozenset[int] = frozenset()
         self._rows: list[SizeRow] = []
         self._curves: dict[int, pg.PlotCurveItem] = {}
+        self._fits: dict[int, pg.PlotCurveItem] = {}
         self._plot = pg.PlotWidget(parent=self)
         adopt_menu(self._plot)
         self._lay_out()
@@ -89,6 +112,16 @@ class SizesPage(ThemedWidget):
         self.measure.setToolTip("Which size or shape of the particles")
         self.measure.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.measure.textActivated.connect(self.measure_changed)
+        self.fit = QComboBox()
+        self.fit.setAccessibleName("Fitted curve")
+        self.fit.setToolTip(
+            "Draw the normal or log-normal distribution that fits each class: sizes of particles "
+            "are often log-normal"
+        )
+        for called, name in FITS:
+            self.fit.addItem(called, name)
+        self.fit.setCurrentIndex(self.fit.findData("better"))
+        self.fit.activated.connect(lambda _: self.fit_changed.emit())
         self.note = Note()
         self.table = ReadingTable(HEADERS)
         self.table.itemChanged.connect(self._on_ticked)
@@ -105,6 +138,7 @@ class SizesPage(ThemedWidget):
         self._empty.setWordWrap(True)
         top = QHBoxLayout()
         top.addWidget(self.measure)
+        top.addWidget(self.fit)
         top.addWidget(self.note, 1)
         self._split = QSplitter(Qt.Orientation.Horizontal)
         self._split.addWidget(self._plot)
@@ -119,6 +153,11 @@ class SizesPage(ThemedWidget):
         layout.addWidget(self._empty, 1)
         layout.addWidget(self._split, 1)
 
+    @property
+    def which_fit(self) -> str:
+        """Which fitted curves are drawn: "better", "normal", "log-normal", or "" for none."""
+        return str(self.fit.currentData())
+
     def set_measures(self, names: Sequence[str], chosen: str) -> None:
         """Offer these measures, with one of them chosen."""
         if names != [self.measure.itemText(i) for i in range(self.measure.count())]:
@@ -132,6 +171,7 @@ class SizesPage(ThemedWidget):
         edges: ArrayLike,
         counts: Mapping[int, ArrayLike],
         *,
+        fits: Mapping[int, Curve] | None = None,
         note: str = "",
     ) -> None:
         """Show classes, and the histogram of those that are not hidden.
@@ -144,15 +184,17 @@ class SizesPage(ThemedWidget):
             Of the bins.
         counts : mapping of int to (b,) int
             Class id → particles in each bin; hidden classes are not in it.
+        fits : mapping of int to (x, y), optional
+            Class id → the curve that was fitted to it.
         note : str
             What must be known of the sizes.
         """
         self._rows = list(rows)
         self._fill_table()
         plot = self._plot.getPlotItem()
-        for curve in self._curves.values():
+        for curve in (*self._curves.values(), *self._fits.values()):
             plot.removeItem(curve)
-        self._curves = {}
+        self._curves, self._fits = {}, {}
         for row in rows:
             if len(edges) and row.class_id in counts:  # type: ignore[arg-type]
                 self._curves[row.class_id] = curve = pg.PlotCurveItem(
@@ -163,6 +205,12 @@ class SizesPage(ThemedWidget):
                     pen=pg.mkPen(row.color, width=2),
                     brush=qcolor(row.color, FILL),
                 )
+                plot.addItem(curve)
+        for row in rows:
+            if fits is not None and row.class_id in fits:
+                pen = pg.mkPen(row.color, width=2, style=Qt.PenStyle.DashLine)
+                x, y = fits[row.class_id]
+                self._fits[row.class_id] = curve = pg.PlotCurveItem(x, y, pen=pen)
                 plot.addItem(curve)
         plot.setLabel("bottom", self.measure.currentText())
         plot.enableAutoRange()
@@ -181,9 +229,15 @@ class SizesPage(ThemedWidget):
         data = {c: curve.getData() for c, curve in self._curves.items()}
         return {c: (edges.tolist(), heights.tolist()) for c, (edges, heights) in data.items()}
 
+    def drawn_fits(self) -> dict[int, tuple[list[float], list[float]]]:
+        """Return x and y of each class's fitted curve, as drawn."""
+        data = {c: curve.getData() for c, curve in self._fits.items()}
+        return {c: (x.tolist(), y.tolist()) for c, (x, y) in data.items()}
+
     def _show(self, *, plot: bool) -> None:
         self._empty.setVisible(not plot)
         self._split.setVisible(plot)
+        self.fit.setEnabled(plot)
 
     def _fill_table(self) -> None:
         self.table.blockSignals(True)
@@ -196,7 +250,8 @@ class SizesPage(ThemedWidget):
             item.setToolTip(HEADERS[0][1])
             texts = row.numbers or [""] * (len(HEADERS) - 1)
             for column, text in enumerate(texts, start=1):
-                self.table.put(number, column, text, number=True)
+                cell = self.table.put(number, column, text, number=True)
+            cell.setToolTip(row.about_fit)
         self.table.blockSignals(False)
 
     def _on_ticked(self, item: QTableWidgetItem) -> None:
