@@ -96,7 +96,7 @@ class Classifying(QObject):
                 self.session.set_predictions(key, said)
                 self.workbench.correcting.classify_missing(key)
                 if (note := workflow.scale_note(state.micrograph)) is not None:
-                    self._refuse(note)
+                    self.workbench.refuse(note)
 
     def all(self) -> None:
         """Classify all particles that the trained model has not classified yet."""

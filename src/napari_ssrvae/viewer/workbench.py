@@ -409,7 +409,7 @@ class Workbench(QObject):
         self.retraining.learned({frozen.key: frozen.hand_labels for frozen in trained_on})
         self.class_images_changed.emit()
         if trained.note is not None:
-            self._tell(trained.note)
+            self.refuse(trained.note)
         if before is None:
             self.suggesting.prepare()
             # The overlay first: opening the views takes a moment of its own.
