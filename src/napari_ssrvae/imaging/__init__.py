@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "extract_particles",
         ],
         "reading": ["SUFFIXES", "read_micrograph"],
-        "segmentation": ["segment_particles", "segment_with"],
+        "segmentation": ["segment_particles", "segment_progressively", "segment_with"],
         "settings": ["METHODS", "SegmentationSettings"],
         "shape": ["measure_shapes"],
         "slices": ["SliceReader"],
