@@ -27,7 +27,7 @@ from napari_ssrvae.imaging.segment_features import (
 
 _ALIKE = 0.25  # difference of log area up to which two segments in one place are the same
 _OVERLAP = 0.2  # share of a segment that better ones may already have
-_FIRST, _LAST = 0.6, 0.5  # least rating of what is chosen, alone and in company
+_FIRST, _LAST = 0.65, 0.7  # least rating of what is chosen, alone and in company
 _MOST_TRIED = 30_000  # segments tried in the order of their rating
 
 _COLUMN = {name: k for k, name in enumerate(NAMES)}
