@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from segmentation_data import DATA, emps, f1
 
 from napari_ssrvae.imaging import choosing, particle_rating
 from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.choosing import company, pool_segments, select
 from napari_ssrvae.imaging.finding import WORK_PIXELS, shrink
 from napari_ssrvae.imaging.proposals import versions
+from segmentation_data import DATA, emps, f1
 
 FOLDS = 6
 ROWS = 900  # segments of an image that are learnt from
@@ -45,6 +45,7 @@ class Kept:
     parts: list[np.ndarray]
 
     def pixels(self, segment: int) -> np.ndarray:
+        """Flat indices of one segment."""
         return self.parts[segment]
 
 
@@ -76,7 +77,14 @@ def example(image: np.ndarray, truth: np.ndarray) -> Example:
         shared = np.bincount(truth.ravel()[parts[k]], minlength=len(area))
         iou[k] = np.max(shared[1:] / (area + pool.area[k] - shared)[1:], initial=0)
     kept = Kept(
-        pool.shape, pool.features, pool.area, pool.centre, pool.sign, pool.members, pool.member_of, parts
+        pool.shape,
+        pool.features,
+        pool.area,
+        pool.centre,
+        pool.sign,
+        pool.members,
+        pool.member_of,
+        parts,
     )
     return Example(kept, iou, truth)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import table, write_json
 from scipy import ndimage as ndi
-from segmentation_data import DATA, bam, emps, f1
 
+from _common import table, write_json
 from napari_ssrvae import segment_particles
 from napari_ssrvae.imaging import particle_rating
+from segmentation_data import DATA, bam, emps, f1
 
 
 def measure(

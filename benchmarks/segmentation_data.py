@@ -29,7 +29,7 @@ def emps() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def bam() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """The same of the titanium dioxide of BAM, without the info bar."""
+    """Yield the same of the titanium dioxide of BAM, without the info bar."""
     for path in sorted((DATA / "bam_tio2" / "images").glob("*.tif")):
         mask = tifffile.imread(DATA / "bam_tio2" / "instances" / path.name)[:BAM_ROWS] > 0
         labels, _ = ndi.label(mask)

@@ -67,7 +67,7 @@ def test_letters_and_bars_are_no_particles() -> None:
 
 
 def test_split_strength_is_a_knob() -> None:
-    image, truth = spheres(pitch=34)  # they overlap by a quarter
+    image, _ = spheres(pitch=34)  # they overlap by a quarter
     counts = [
         int(segment_particles(image, "otsu", split_touching=True, split_strength=s).max())
         for s in (0, 0.5, 1)

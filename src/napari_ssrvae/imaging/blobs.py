@@ -112,7 +112,7 @@ def _draw(
     labels: Labels, image: Image, sign: int, y: float, x: float, radius: float, number: int
 ) -> bool:
     """Draw the pixels around a blob's centre that are nearer to its level than to the ground's."""
-    reach = int(math.ceil(2 * radius)) + 1
+    reach = math.ceil(2 * radius) + 1
     top, left = max(round(y) - reach, 0), max(round(x) - reach, 0)
     part = (slice(top, round(y) + reach + 1), slice(left, round(x) + reach + 1))
     values = image[part]

@@ -85,6 +85,7 @@ def pool_segments(
     signs: tuple[int, ...],
     depth_factor: float = 1.0,
     only: set[tuple[str, int, str]] | None = None,
+    agreement: tuple[float, float] | None = None,
 ) -> Pool | None:
     """Gather the segments of all proposals; None where there is none.
 
@@ -94,6 +95,8 @@ def pool_segments(
         From `proposals.versions` and `annotations.find_annotations`.
     signs, depth_factor, only
         As `proposals.propose` takes them.
+    agreement
+        The two features that say how many masks have a segment, where only few are made.
     """
     around = Surroundings(pictures, annotations)
     basins: list[Basins] = []
@@ -122,10 +125,14 @@ def pool_segments(
         return_inverse=True,
     )
     features = np.concatenate([s.features for _, _, s in kept])[first]
-    same, share = _agreement(kept, basins, area[first], centre[first], sign[first])
+    if agreement is None:
+        same, share = _agreement(kept, basins, area[first], centre[first], sign[first])
+        agreeing = np.stack([np.log1p(same), share], axis=1)
+    else:
+        agreeing = np.tile(agreement, (len(first), 1))
     return Pool(
         pictures["plain"].shape,
-        np.column_stack([features, np.log1p(same), share]),
+        np.column_stack([features, agreeing]),
         area[first],
         centre[first],
         sign[first],
@@ -231,7 +238,7 @@ def company(pool: Pool, rating: Values, chosen: Integers) -> Values:
 
 
 def _siblings(pool: Pool, rating: Values, expected: float) -> list[Values]:
-    """What the best segmentation that a segment is part of is worth as a whole.
+    """Rate the best segmentation that each segment is part of as a whole.
 
     The score is an estimate of F1: twice the sum of ratings over the number of segments plus
     the number of particles that are to be expected.
@@ -252,5 +259,5 @@ def _siblings(pool: Pool, rating: Values, expected: float) -> list[Values]:
 
 
 def recipe_of(proposal: Proposal) -> tuple[str, int, str]:
-    """What `propose` needs to make this proposal alone again."""
+    """Return what `propose` needs to make this proposal alone again."""
     return proposal.source, proposal.sign, proposal.name

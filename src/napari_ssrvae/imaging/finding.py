@@ -20,6 +20,8 @@ WORK_PIXELS = 200_000
 QUICK_PIXELS = 50_000
 """The same for a first answer."""
 
+_LARGE = 0.35  # pictures that would be shrunk to less than this share may need more pixels
+_FEW = 5  # particles in the middle from which nothing is learnt
 _FINE_RADIUS = 4.0  # px: particles smaller than that on the shrunk picture need a finer one
 _WANTED_RADIUS = 6.0  # px: that is fine enough
 _MOST_PIXELS = 2_500_000  # of the finer picture
@@ -49,14 +51,11 @@ def find_separate_particles(
     """
     annotations = find_annotations(image)
     factor = min(1.0, math.sqrt(pixels / image.size))
-    pool, labels, chosen = _look(image, annotations, factor, signs, depth_factor)
-    if pool is None:
-        return np.zeros(image.shape, dtype=np.int32)
-    radius = _typical_radius(pool, chosen)
-    if factor < 1 and radius < _FINE_RADIUS and pixels == WORK_PIXELS:
-        finer = _look_finer(image, annotations, factor, signs, depth_factor, radius)
-        if finer is not None:
-            labels = finer
+    labels = None
+    if factor < _LARGE and pixels == WORK_PIXELS:
+        labels = _find_small(image, annotations, factor, signs, depth_factor)
+    if labels is None:
+        _, labels, _ = _look(image, annotations, factor, signs, depth_factor)
     return _drawn_at(labels, inpaint(image, annotations))
 
 
@@ -67,48 +66,60 @@ def _look(
     signs: tuple[int, ...],
     depth_factor: float,
     only: set[tuple[str, int, str]] | None = None,
+    agreement: tuple[float, float] | None = None,
 ) -> tuple[Pool | None, Labels, NDArray[np.int64]]:
     small = shrink(image, factor)
     marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
-    pool = pool_segments(versions(small, marked), marked, signs, depth_factor, only)
+    pool = pool_segments(versions(small, marked), marked, signs, depth_factor, only, agreement)
     if pool is None:
         return None, np.zeros(small.shape, dtype=np.int32), np.zeros(0, dtype=np.int64)
     labels, chosen, _ = choose(pool)
     return pool, labels, chosen
 
 
-def _look_finer(
-    image: Image,
-    annotations: Mask,
-    factor: float,
-    signs: tuple[int, ...],
-    depth_factor: float,
-    radius: float,
+def _find_small(
+    image: Image, annotations: Mask, factor: float, signs: tuple[int, ...], depth_factor: float
 ) -> Labels | None:
-    """Learn from the middle of a large picture how its small particles are found, then find all."""
-    finer = min(
-        1.0,
-        max(factor * _WANTED_RADIUS / max(radius, 1.5), 2 * factor),
-        math.sqrt(_MOST_PIXELS / image.size),
-    )
-    side = math.sqrt(WORK_PIXELS / image.size) / finer  # of the picture's side
-    part = tuple(
-        slice(int(n * (0.5 - min(side, 1) / 2)), int(n * (0.5 + min(side, 1) / 2)))
-        for n in image.shape
-    )
-    pool, _, chosen = _look(image[part], annotations[part], finer, signs, depth_factor)
-    if pool is None or not len(chosen):
+    """Find small particles of a large picture: learn from its middle how, then find all.
+
+    None where the particles are large enough for the shrunk picture.
+    """
+    part = _middle(image, 1.0)
+    pool, _, chosen = _look(image[part], annotations[part], 1.0, signs, depth_factor)
+    if pool is None or len(chosen) < _FEW:
         return None
+    radius = _typical_radius(pool, chosen)
+    if radius * factor > _FINE_RADIUS:
+        return None
+    finer = min(1.0, _WANTED_RADIUS / radius, math.sqrt(_MOST_PIXELS / image.size))
+    if finer < 1:
+        part = _middle(image, finer)
+        pool, _, chosen = _look(image[part], annotations[part], finer, signs, depth_factor)
+        if pool is None or len(chosen) < _FEW:
+            return None
     votes: Counter[tuple[str, int, str]] = Counter()
     for k in chosen:
         votes[recipe_of(pool.basins[pool.proposal[k]].proposal)] += 1
     only = {recipe for recipe, _ in votes.most_common(_RECIPES)}
-    _, labels, _ = _look(image, annotations, finer, signs, depth_factor, only)
+    # one mask cannot agree with others: the typical agreement in the middle stands for all
+    same, share = np.median(pool.features[chosen][:, -2:], axis=0)
+    agreement = (float(same), float(share))
+    _, labels, _ = _look(image, annotations, finer, signs, depth_factor, only, agreement)
     return labels
 
 
-def shrink(image: NDArray[Any], factor: float) -> Image:
-    """Shrink a picture by averaging, to a share of its sides."""
+def _middle(image: Image, factor: float) -> tuple[slice, ...]:
+    """Return the part of a picture that has the usual number of pixels once shrunk."""
+    share = min(math.sqrt(WORK_PIXELS / image.size) / factor, 1.0)
+    return tuple(slice(int(n * (1 - share) / 2), int(n * (1 + share) / 2)) for n in image.shape)
+
+
+def _typical_radius(pool: Pool, chosen: NDArray[np.int64]) -> float:
+    return float(np.sqrt(np.median(pool.area[chosen]) / np.pi))
+
+
+def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = None) -> Image:
+    """Shrink a picture by averaging, to a share of its sides or to a shape."""
     if factor >= 1:
         return image.astype(np.float32)
     step = int(1 / factor)
@@ -118,7 +129,8 @@ def shrink(image: NDArray[Any], factor: float) -> Image:
         blocks = blocks.reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
     else:
         blocks = image.astype(np.float32)
-    shape = tuple(max(round(n * factor), 8) for n in image.shape)
+    if shape is None:
+        shape = tuple(max(round(n * factor), 8) for n in image.shape)
     rest = blocks.shape[0] / shape[0]
     if rest > 1.02:
         blocks = ndi.gaussian_filter(blocks, (rest - 1) / 2)
@@ -126,10 +138,6 @@ def shrink(image: NDArray[Any], factor: float) -> Image:
     return np.asarray(
         ndi.zoom(blocks, factors, order=1, grid_mode=True, mode="nearest"), dtype=np.float32
     )
-
-
-def _typical_radius(pool: Pool, chosen: NDArray[np.int64]) -> float:
-    return float(np.sqrt(np.median(pool.area[chosen]) / np.pi)) if len(chosen) else 0.0
 
 
 def _drawn_at(labels: Labels, image: Image) -> Labels:
@@ -140,23 +148,28 @@ def _drawn_at(labels: Labels, image: Image) -> Labels:
     """
     if labels.shape == image.shape:
         return labels
+    # what a pixel is compared with is worked out on the shrunk picture: 16 million are many
+    small = shrink(image, labels.shape[0] / image.shape[0], labels.shape)
+    grown = ndi.maximum_filter(labels, 3)
+    core = ndi.minimum_filter(labels > 0, 3)
+    beyond = grown == 0
+    inside, inside_known = _mean_where(small, core, 7)
+    outside, outside_known = _mean_where(small, beyond, 7)
+    unsure = ~core & ~beyond & inside_known & outside_known
+    level = (inside + outside) / 2
+    side = np.sign(inside - outside)
     rows, columns = (
         np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
         for new, old in zip(image.shape, labels.shape, strict=True)
     )
-    drawn = np.asarray(labels[np.ix_(rows, columns)], dtype=np.int32)
-    reach = 2 * max(1, round(image.shape[0] / labels.shape[0] / 2)) + 1
-    grown = ndi.maximum_filter(drawn, reach)
-    core = ndi.minimum_filter(drawn > 0, reach)
-    beyond = grown == 0
-    soft = ndi.gaussian_filter(image, 0.8)
-    inside, inside_known = _mean_where(soft, core, 3 * reach)
-    outside, outside_known = _mean_where(soft, beyond, 3 * reach)
-    unsure = ~core & ~beyond & inside_known & outside_known
-    particle = np.abs(soft - inside) < np.abs(soft - outside)
-    drawn[unsure & ~particle] = 0
-    add = unsure & particle & (drawn == 0)
-    drawn[add] = grown[add]
+    at = np.ix_(rows, columns)
+    drawn = np.asarray(labels[at], dtype=np.int32)
+    where = np.flatnonzero(unsure[at])
+    row, column = np.divmod(where, image.shape[1])
+    row, column = rows[row], columns[column]
+    values = ndi.gaussian_filter(image, 0.8).ravel()[where]
+    particle = (values - level[row, column]) * side[row, column] > 0
+    drawn.ravel()[where] = np.where(particle, grown[row, column], 0)
     return drawn
 
 

@@ -149,10 +149,8 @@ def number_objects(
     return np.asarray((np.cumsum(keep) * keep)[labels], dtype=np.int32)
 
 
-def renumber(
-    labels: NDArray[Any], min_area: float, exclude_border: bool
-) -> NDArray[np.int32]:
-    """Number particles from 1 in the order of their topmost pixel, those that are to be kept.
+def renumber(labels: NDArray[Any], min_area: float, exclude_border: bool) -> NDArray[np.int32]:
+    """Give the particles that are to be kept numbers from 1, by their topmost pixel.
 
     Parameters
     ----------
@@ -175,7 +173,7 @@ def renumber(
     kept = np.flatnonzero(keep)
     number = np.zeros(len(area), dtype=np.int32)
     number[kept[np.argsort(topmost[kept], kind="stable")]] = np.arange(1, len(kept) + 1)
-    return number[labels]
+    return np.asarray(number[labels])
 
 
 def _on_frame(labels: NDArray[Any]) -> NDArray[Any]:

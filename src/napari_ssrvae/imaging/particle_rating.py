@@ -54,7 +54,7 @@ class Trees:
                 above = features[rows, feature[at]] > threshold[at]
                 node[rows] = following[above.astype(np.int64), at]
             total += value[node]
-        return np.clip(total, 0, 1)
+        return np.asarray(np.clip(total, 0, 1))
 
 
 def rate_alone(features: Values) -> Values:

@@ -129,7 +129,7 @@ def propose(
 def _taken_apart(
     mask: Mask, recipe: tuple[str, int, str], threshold: float, depth_factor: float
 ) -> Iterator[Proposal]:
-    """The proposal of one mask, or none if it is nothing but noise or the whole picture."""
+    """Make the proposal of one mask, or none if it is nothing but noise or the whole picture."""
     if not _COVER[0] <= float(mask.mean()) <= _COVER[1]:
         return
     pieces, count = ndi.label(mask)
@@ -159,10 +159,7 @@ def fill_small_holes(mask: Mask, pieces: Labels) -> Mask:
             continue
         top, left = box[0].start, box[1].start
         frame = (
-            top == 0
-            or left == 0
-            or box[0].stop == mask.shape[0]
-            or box[1].stop == mask.shape[1]
+            top == 0 or left == 0 or box[0].stop == mask.shape[0] or box[1].stop == mask.shape[1]
         )
         if frame:
             continue
@@ -231,9 +228,7 @@ def _saddles(basins: Labels, height: Image) -> tuple[NDArray[np.int64], NDArray[
         where = np.flatnonzero((a != b) & (a > 0) & (b > 0))
         a, b = a.ravel()[where].astype(np.int64), b.ravel()[where].astype(np.int64)
         keys.append(np.minimum(a, b) * factor + np.maximum(a, b))
-        heights.append(
-            np.minimum(height[one].ravel()[where], height[two].ravel()[where])
-        )
+        heights.append(np.minimum(height[one].ravel()[where], height[two].ravel()[where]))
     key, level = np.concatenate(keys), np.concatenate(heights).astype(np.float64)
     order = np.lexsort((-level, key))
     key, level = key[order], level[order]
@@ -249,7 +244,7 @@ def _merge(
     peak: NDArray[np.float64],
     share: float,
 ) -> Labels:
-    """Number of each basin once those with high saddles between them are one."""
+    """Give each basin its number once those with high saddles between them are one."""
     parent = np.arange(len(peak))
     peak = peak.copy()
 

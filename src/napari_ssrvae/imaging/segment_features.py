@@ -152,7 +152,7 @@ class Basins:
         )
         order = np.argsort(grouping, kind="stable")
         begin = np.searchsorted(grouping[order], np.arange(1, count + 1))
-        reach = np.maximum.reduceat(self.reach[order], begin)
+        reach = np.asarray(np.maximum.reduceat(self.reach[order], begin), dtype=np.float64)
         deepest = np.zeros(count + 1, dtype=np.int64)
         best = np.flatnonzero((self.reach == np.append(0, reach)[grouping]) & (grouping > 0))[::-1]
         deepest[grouping[best]] = best
@@ -160,7 +160,11 @@ class Basins:
         keep = sums[0] >= _LEAST
         edges = self.cracks.of_segments(grouping, count, self.proposal.sign)
         table = self._table(
-            level, sums[:, keep], reach[keep], support[:, keep], {k: v[keep] for k, v in edges.items()}
+            level,
+            sums[:, keep],
+            reach[keep],
+            support[:, keep],
+            {k: v[keep] for k, v in edges.items()},
         )
         return Segments(
             table,
@@ -244,9 +248,7 @@ class _Cracks:
                 (right, left, deep_right, deep_left),
             ):
                 real = own > 0
-                for part, values in zip(
-                    parts, (own, other, mine, theirs, edge, here), strict=True
-                ):
+                for part, values in zip(parts, (own, other, mine, theirs, edge, here), strict=True):
                     part.append(values[real])
         own, other, mine, theirs, edge, here = (np.concatenate(part) for part in parts)
         sign = proposal.sign
@@ -258,9 +260,7 @@ class _Cracks:
         self.edge = edge.astype(float)
         self.weak = (edge < 0.35 * around.strong).astype(float)
 
-    def of_segments(
-        self, grouping: NDArray[np.int32], count: int, sign: int
-    ) -> dict[str, Values]:
+    def of_segments(self, grouping: NDArray[np.int32], count: int, sign: int) -> dict[str, Values]:
         """Means along the outline of each segment."""
         own, other = grouping[self.own], grouping[self.other]
         outer = own != other
