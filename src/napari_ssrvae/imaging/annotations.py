@@ -25,7 +25,7 @@ _REACH = 11  # px: the neighbourhood that an outline's step is measured against
 _HARD = 0.6  # share of the step that is done within two pixels
 _HARD_SHARE = 0.6  # of the outline that has to be that hard
 _THIN = 0.035  # of the image's shorter side: half the width of the boldest letter
-_MAX_SHARE = 0.2  # of the picture that annotations may cover
+_MAX_SHARE = 0.065  # of the picture: more than that is no lettering but the picture itself
 _MIN_SIDE = 64  # px: smaller pictures are not journal figures
 
 

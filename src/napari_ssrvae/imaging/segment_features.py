@@ -162,7 +162,7 @@ class Basins:
         table = self._table(
             level,
             sums[:, keep],
-            reach[keep],
+            np.asarray(reach[keep], dtype=np.float64),
             support[:, keep],
             {k: v[keep] for k, v in edges.items()},
         )
