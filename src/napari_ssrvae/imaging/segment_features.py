@@ -161,7 +161,7 @@ class Basins:
         edges = self.cracks.of_segments(grouping, count, self.proposal.sign)
         table = self._table(
             level,
-            sums[:, keep],
+            np.asarray(sums[:, keep], dtype=np.float64),
             np.asarray(reach[keep], dtype=np.float64),
             support[:, keep],
             {k: v[keep] for k, v in edges.items()},
