@@ -51,6 +51,7 @@ class Method(StrEnum):
     li = "li"
     triangle = "triangle"
     local = "local"
+    log = "log"
 
 
 class Polarity(StrEnum):

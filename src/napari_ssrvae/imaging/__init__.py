@@ -46,7 +46,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "propose_size",
         ],
         "reading": ["SUFFIXES", "read_micrograph"],
-        "segmentation": ["segment_particles", "segment_with"],
+        "segmentation": ["segment_particles", "segment_progressively", "segment_with"],
         "settings": ["METHODS", "SegmentationSettings"],
         "shape": ["measure_shapes"],
         "slices": ["SliceReader"],

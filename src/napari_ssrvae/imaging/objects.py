@@ -24,7 +24,7 @@ _MAX_THREAD = 6.0  # px
 _LARGE = 400_000  # pixels of a mask beyond which distances are measured on every second one
 _SMALL_HOLE = 0.3  # of a typical particle's area: filled whatever is in it
 _DIM_HOLE = 1.5  # of a typical particle's area: filled if brighter than background
-_SADDLE = 0.88  # of the lower peak: particles whose neck is wider are one
+SADDLE = 0.88  # of the lower peak: particles whose neck is wider are one
 
 
 def distance_inside(mask: Mask) -> NDArray[np.float32]:
@@ -114,7 +114,13 @@ def cut_threads(mask: Mask, radius: float) -> Mask:
 
 
 def number_objects(
-    mask: Mask, *, radius: float, min_area: float | None, split: bool, exclude_border: bool
+    mask: Mask,
+    *,
+    radius: float,
+    min_area: float | None,
+    split: bool,
+    exclude_border: bool,
+    saddle: float = SADDLE,
 ) -> NDArray[np.int32]:
     """Give the particles of a mask numbers from 1, in the order of their topmost pixel.
 
@@ -130,8 +136,10 @@ def number_objects(
         Whether particles that touch are taken apart.
     exclude_border
         Whether particles on the edge of the image are dropped.
+    saddle
+        As in `split_touching`.
     """
-    labels = split_touching(mask, radius) if split else ndi.label(mask)[0]
+    labels = split_touching(mask, radius, saddle) if split else ndi.label(mask)[0]
     area = np.bincount(labels.ravel())
     limit = _CRUMB * math.pi * radius**2 if min_area is None else min_area
     keep = area >= limit
@@ -141,12 +149,39 @@ def number_objects(
     return np.asarray((np.cumsum(keep) * keep)[labels], dtype=np.int32)
 
 
+def renumber(labels: NDArray[Any], min_area: float, exclude_border: bool) -> NDArray[np.int32]:
+    """Give the particles that are to be kept numbers from 1, by their topmost pixel.
+
+    Parameters
+    ----------
+    labels
+        (H, W), 0 = background.
+    min_area
+        px²; smaller ones are dropped.
+    exclude_border
+        Whether particles on the edge of the image are dropped.
+    """
+    flat = labels.ravel()
+    where = np.flatnonzero(flat)
+    area = np.bincount(flat)
+    keep = area >= max(min_area, 1)
+    keep[0] = False
+    if exclude_border:
+        keep[_on_frame(labels)] = False
+    topmost = np.zeros(len(area), dtype=np.int64)
+    topmost[flat[where[::-1]]] = where[::-1]
+    kept = np.flatnonzero(keep)
+    number = np.zeros(len(area), dtype=np.int32)
+    number[kept[np.argsort(topmost[kept], kind="stable")]] = np.arange(1, len(kept) + 1)
+    return np.asarray(number[labels])
+
+
 def _on_frame(labels: NDArray[Any]) -> NDArray[Any]:
     """Ids that occur on the edge of the image."""
     return np.unique(np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1])))
 
 
-def split_touching(mask: Mask, radius: float, saddle: float = _SADDLE) -> NDArray[np.int32]:
+def split_touching(mask: Mask, radius: float, saddle: float = SADDLE) -> NDArray[np.int32]:
     """Take touching particles apart at their necks.
 
     Watershed of the distance transform from those of its maxima that stand out by more than a

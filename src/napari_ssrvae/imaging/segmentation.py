@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 
+from napari_ssrvae.imaging.annotations import find_annotations, inpaint
+from napari_ssrvae.imaging.blobs import find_blobs
 from napari_ssrvae.imaging.candidates import (
     THRESHOLDS,
     Criterion,
@@ -15,16 +20,24 @@ from napari_ssrvae.imaging.candidates import (
     local_contrast,
     recipes,
 )
+from napari_ssrvae.imaging.finding import (
+    QUICK_PIXELS,
+    WORK_PIXELS,
+    find_separate_particles,
+)
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
+    SADDLE,
     close_clumps,
     cut_threads,
     fill_holes,
     number_objects,
+    renumber,
     typical_radius,
 )
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
+_DEPTH_RANGE = 4.0  # how much deeper or shallower a neck may be than that of `split_strength` 0.5
 _SIGNS = {"auto": (1, -1), "bright": (1,), "dark": (-1,)}
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
@@ -36,8 +49,9 @@ def segment_particles(
     min_area: float | None = None,
     *,
     smoothing: float = 1.0,
-    exclude_border: bool = True,
+    exclude_border: bool | None = None,
     polarity: str = "auto",
+    split_strength: float = 0.5,
 ) -> NDArray[np.int32]:
     """Find the particles of a micrograph.
 
@@ -45,8 +59,11 @@ def segment_particles(
     ----------
     image_or_micrograph
         (H, W) image or `Micrograph`.
-    method, split_touching, min_area, smoothing, exclude_border, polarity
+    method, split_touching, min_area, smoothing, polarity, split_strength
         See `SegmentationSettings`.
+    exclude_border
+        Whether particles that touch the edge of the image are left out. None leaves out clumps,
+        of which a part may be missing, but not particles that are taken apart.
 
     Returns
     -------
@@ -59,8 +76,10 @@ def segment_particles(
     InputError
         If the image or a setting cannot be used.
     """
+    if exclude_border is None:
+        exclude_border = not split_touching
     settings = SegmentationSettings(
-        method, smoothing, min_area, split_touching, exclude_border, polarity
+        method, smoothing, min_area, split_touching, exclude_border, polarity, split_strength
     )
     return segment_with(image_or_micrograph, settings)
 
@@ -82,15 +101,67 @@ def segment_with(
     (H, W) int32
         As from `segment_particles`.
     """
-    image = as_micrograph(image_or_micrograph).image.astype(np.float32)
+    given = as_micrograph(image_or_micrograph).image
+    if settings.method == "auto" and settings.split_touching:
+        return _separate(given, settings)
+    image = inpaint(given.astype(np.float32), find_annotations(given))
     plain = ndi.gaussian_filter(image, settings.smoothing) if settings.smoothing else image
+    if settings.method == "log":
+        return _blobs(plain, settings)
+    return _by_threshold(plain, settings)
+
+
+def segment_progressively(
+    image_or_micrograph: ArrayLike | Micrograph, settings: SegmentationSettings
+) -> Iterator[NDArray[np.int32]]:
+    """Find the particles of a micrograph, at first quickly and roughly, then as well as possible.
+
+    Parameters
+    ----------
+    image_or_micrograph, settings
+        As `segment_with` takes them.
+
+    Yields
+    ------
+    (H, W) int32
+        A first answer, where the answer itself takes more than a moment, and at last what
+        `segment_with` returns.
+    """
+    given = as_micrograph(image_or_micrograph).image
+    if settings.method == "auto" and settings.split_touching and given.size > 2 * QUICK_PIXELS:
+        yield _separate(given, settings, QUICK_PIXELS)
+    yield segment_with(image_or_micrograph, settings)
+
+
+def _separate(
+    image: NDArray[Any], settings: SegmentationSettings, pixels: int = WORK_PIXELS
+) -> NDArray[np.int32]:
+    """Particles one by one, the best of many proposals."""
+    depth_factor = _DEPTH_RANGE ** (1 - 2 * settings.split_strength)
+    labels = find_separate_particles(
+        image.astype(np.float32), _SIGNS[settings.polarity], depth_factor, pixels
+    )
+    return renumber(labels, settings.min_area or 0, settings.exclude_border)
+
+
+def _blobs(image: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
+    """Small round particles, in the polarity in which they stand out more."""
+    found = [find_blobs(image, sign) for sign in _SIGNS[settings.polarity]]
+    labels = max(found, key=lambda pair: pair[1])[0]
+    if not settings.split_touching:
+        labels = np.asarray(ndi.label(labels > 0)[0], dtype=np.int32)
+    return renumber(labels, settings.min_area or 0, settings.exclude_border)
+
+
+def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
+    """One threshold, given or the best of several."""
     if settings.method == "local":
         plain = flat = local_contrast(plain)
     else:
         flat = flatten(plain)
     recipe = _choose(plain, flat, settings)
     if recipe is None:
-        return np.zeros(image.shape, dtype=np.int32)
+        return np.zeros(plain.shape, dtype=np.int32)
     mask = recipe.mask(plain, flat)
     contrast = recipe.contrast(plain, flat)
     # dim middles of bright-rimmed particles count, the background inside a ring of them does not
@@ -99,12 +170,14 @@ def segment_with(
         mask = close_clumps(mask, contrast, radius)
     mask = fill_holes(mask, contrast, radius)
     mask = cut_threads(mask, radius)
+    depth = -np.log(SADDLE) * _DEPTH_RANGE ** (1 - 2 * settings.split_strength)
     return number_objects(
         mask,
         radius=radius,
         min_area=settings.min_area,
         split=settings.split_touching,
         exclude_border=settings.exclude_border,
+        saddle=float(np.exp(-depth)),
     )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from napari_ssrvae.errors import InputError
 
-METHODS = ("auto", "otsu", "li", "triangle", "local")
-"""``auto`` tries many thresholds and keeps the best; the others are one threshold each."""
+METHODS = ("auto", "otsu", "li", "triangle", "local", "log")
+"""``auto`` tries many thresholds and keeps the best; ``log`` finds small round particles by the
+Laplacian of Gaussian; the others are one threshold each."""
 
 POLARITIES = ("auto", "bright", "dark")
 
@@ -34,6 +35,9 @@ class SegmentationSettings:
         Whether particles that touch the edge of the image are left out.
     polarity
         ``"bright"`` or ``"dark"`` particles, or ``"auto"``.
+    split_strength
+        How readily touching particles are taken apart, from 0 (hardly: only at a narrow neck) to
+        1 (readily: at a slight one). Counts only with ``split_touching``.
     """
 
     method: str = "auto"
@@ -42,6 +46,7 @@ class SegmentationSettings:
     split_touching: bool = False
     exclude_border: bool = True
     polarity: str = "auto"
+    split_strength: float = 0.5
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -57,6 +62,10 @@ class SegmentationSettings:
         if self.min_area is not None and (not _is_number(self.min_area) or self.min_area < 0):
             raise InputError(
                 f"A smallest area of {self.min_area!r} cannot be used; give px² or None."
+            )
+        if not _is_number(self.split_strength) or not 0 <= self.split_strength <= 1:
+            raise InputError(
+                f"A split strength of {self.split_strength!r} cannot be used; give 0 to 1."
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,220 @@
+"""Grow the trees that rate segments, and say what they are worth out of fold.
+
+Every image of EMPS that lies in the data folder is proposed once; the trees are then grown on five
+sixths of the images and tried on the rest, six times, and at last on all. Prints the mean F1 at
+IoU 0.5 on the shrunk pictures; writes `particle_rating.json` with --write, the out-of-fold trees
+with --folds FILE (`segmentation.py` measures with them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_ssrvae.imaging import choosing, particle_rating
+from napari_ssrvae.imaging.annotations import find_annotations
+from napari_ssrvae.imaging.choosing import company, pool_segments, select
+from napari_ssrvae.imaging.finding import WORK_PIXELS, shrink
+from napari_ssrvae.imaging.proposals import versions
+from segmentation_data import DATA, emps, f1
+
+FOLDS = 6
+ROWS = 900  # segments of an image that are learnt from
+TREES = {"max_iter": 50, "max_leaf_nodes": 10, "learning_rate": 0.14}
+TARGET = Path(particle_rating.__file__).with_name("particle_rating.json")
+
+
+@dataclass
+class Kept:
+    """What choosing needs of a pool, in less memory."""
+
+    shape: tuple[int, int]
+    features: np.ndarray
+    area: np.ndarray
+    centre: np.ndarray
+    sign: np.ndarray
+    members: np.ndarray
+    member_of: np.ndarray
+    parts: list[np.ndarray]
+
+    def pixels(self, segment: int) -> np.ndarray:
+        """Flat indices of one segment."""
+        return self.parts[segment]
+
+
+@dataclass
+class Example:
+    """One image: its pool of segments, and how well each fits a true particle."""
+
+    pool: Kept
+    iou: np.ndarray
+    truth: np.ndarray
+
+
+def example(image: np.ndarray, truth: np.ndarray) -> Example:
+    """Propose the segments of an image and compare each with the truth."""
+    factor = min(1.0, (WORK_PIXELS / image.size) ** 0.5)
+    small = shrink(image, factor)
+    marked = shrink(find_annotations(image), factor) > 0.3
+    pool = pool_segments(versions(small, marked), marked, (1, -1))
+    assert pool is not None
+    rows, columns = (
+        ((np.arange(n) + 0.5) * old / n).astype(int)
+        for n, old in zip(small.shape, truth.shape, strict=True)
+    )
+    truth = np.unique(truth[np.ix_(rows, columns)], return_inverse=True)[1].reshape(small.shape)
+    area = np.bincount(truth.ravel())
+    parts = [pool.pixels(k).astype(np.int32) for k in range(len(pool.area))]
+    iou = np.zeros(len(parts))
+    for k in range(len(iou)):
+        shared = np.bincount(truth.ravel()[parts[k]], minlength=len(area))
+        iou[k] = np.max(shared[1:] / (area + pool.area[k] - shared)[1:], initial=0)
+    kept = Kept(
+        pool.shape,
+        pool.features,
+        pool.area,
+        pool.centre,
+        pool.sign,
+        pool.members,
+        pool.member_of,
+        parts,
+    )
+    return Example(kept, iou, truth)
+
+
+def training_rows(
+    examples: list[Example], features: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, ratings and weights: images count alike, particles as much as what is none."""
+    rng = np.random.default_rng(0)
+    X, y, w = [], [], []
+    for one, table in zip(examples, features, strict=True):
+        rows = np.arange(len(one.iou))
+        if len(rows) > ROWS:
+            rows = rng.choice(rows, ROWS, replace=False)
+        good = one.iou[rows] > 0.4
+        weight = np.where(good, 0.5 / max(good.sum(), 1), 0.5 / max((~good).sum(), 1))
+        X.append(table[rows])
+        y.append(np.clip((one.iou[rows] - 0.25) / 0.5, 0, 1))
+        w.append(weight * one.truth.max() ** 0.25)
+    weights = np.concatenate(w)
+    return np.concatenate(X), np.concatenate(y), weights / weights.mean()
+
+
+def grow(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Any:
+    """Fit the trees."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(
+        **TREES, min_samples_leaf=40, l2_regularization=1.0, random_state=0
+    )
+    return model.fit(*rows)
+
+
+def as_numbers(model: Any) -> dict[str, Any]:
+    """Trees of scikit-learn as lists."""
+    trees = []
+    for (predictor,) in model._predictors:
+        nodes = predictor.nodes
+        leaf = nodes["is_leaf"].astype(bool)
+        trees.append(
+            [
+                np.where(leaf, -1, nodes["feature_idx"]).tolist(),
+                [float(f"{v:.7g}") if np.isfinite(v) else 0.0 for v in nodes["num_threshold"]],
+                nodes["left"].tolist(),
+                nodes["right"].tolist(),
+                [float(f"{v:.5g}") for v in nodes["value"]],
+            ]
+        )
+    return {"start": float(np.ravel(model._baseline_prediction)[0]), "trees": trees}
+
+
+def ratings(
+    examples: list[Example], features: list[np.ndarray], folds: np.ndarray
+) -> tuple[list[np.ndarray], list[Any]]:
+    """Out-of-fold ratings, and the models of the folds."""
+    found: list[Any] = [None] * len(examples)
+    jobs = []
+    for fold in range(FOLDS):
+        train = [k for k in range(len(examples)) if folds[k] != fold]
+        jobs.append(training_rows([examples[k] for k in train], [features[k] for k in train]))
+    with multiprocessing.Pool(2) as workers:
+        models = workers.map(grow, jobs, chunksize=1)
+    for fold, model in enumerate(models):
+        for k in np.flatnonzero(folds == fold):
+            found[k] = np.clip(model.predict(features[k]), 0, 1)
+    return found, models
+
+
+def in_company(examples: list[Example], alone: list[np.ndarray]) -> list[np.ndarray]:
+    """Features of the second rating."""
+    tables = []
+    for one, rating in zip(examples, alone, strict=True):
+        _, chosen = select(one.pool, rating, choosing._FIRST)
+        tables.append(np.column_stack([one.pool.features, company(one.pool, rating, chosen)]))
+    return tables
+
+
+def report(title: str, examples: list[Example], values: list[np.ndarray]) -> None:
+    """Print the mean F1 for several least ratings."""
+    for least in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75):
+        scores = [
+            f1(select(one.pool, rating, least)[0], one.truth)
+            for one, rating in zip(examples, values, strict=True)
+        ]
+        print(f"{title:<11} least {least:.2f}  F1 out of fold {np.mean(scores):.3f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", action="store_true", help="replace the package's trees")
+    parser.add_argument("--folds", type=Path, help="where to write the out-of-fold trees")
+    parser.add_argument("--cache", type=Path, help="keep the proposals there between runs")
+    arguments = parser.parse_args()
+    if not (DATA / "emps").is_dir():
+        print(f"EMPS is not at {DATA / 'emps'}: nothing to learn from")
+        return
+    names, examples = [], []
+    for name, image, truth in emps():
+        kept = arguments.cache / f"{name}.pickle" if arguments.cache else None
+        if kept and kept.exists():
+            one = pickle.loads(kept.read_bytes())
+        else:
+            one = example(image, truth)
+            if kept:
+                kept.write_bytes(pickle.dumps(one))
+        names.append(name)
+        examples.append(one)
+    folds = np.empty(len(names), dtype=int)
+    folds[np.random.default_rng(0).permutation(len(names))] = np.arange(len(names)) % FOLDS
+    plain = [one.pool.features for one in examples]
+    alone, first = ratings(examples, plain, folds)
+    report("alone", examples, alone)
+    tables = in_company(examples, alone)
+    together, second = ratings(examples, tables, folds)
+    report("in company", examples, together)
+    if arguments.folds:
+        stored = {
+            name: [as_numbers(first[fold]), as_numbers(second[fold])]
+            for name, fold in zip(names, folds, strict=True)
+        }
+        arguments.folds.write_text(json.dumps(stored))
+    if arguments.write:
+        numbers = {
+            # the second rating learns from first ones that are as uncertain as on new images
+            "alone": as_numbers(grow(training_rows(examples, plain))),
+            "company": as_numbers(grow(training_rows(examples, tables))),
+        }
+        TARGET.write_text(json.dumps(numbers, separators=(",", ":")) + "\n")
+        print(TARGET, f"{TARGET.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main()
