@@ -34,6 +34,7 @@ _LEVELS = (0.35, 0.5, 0.65)  # of the probability
 _SADDLES = (0.95, 0.9, 0.83, 0.7)
 """How deep the neck of touching particles must be: its share of the lower peak is under this."""
 _LEAST_SCORE = 0.55
+_LEAST_SHARE = 0.7  # of the mean score of the best segmentation, where even that is rated low
 _OVERLAP = 0.4  # share of a segment that better ones may have taken already
 _FAVOUR = 0.1  # for the segmentation that is best as a whole
 _CRUMB = 0.1  # of a typical particle's area
@@ -249,19 +250,25 @@ def _best_segments(scene: Scene) -> Labels:
     empty = np.zeros(scene.plain.shape, np.int32)
     if not proposals:
         return empty
-    scores, whole = [], []
+    scores: list[NDArray[np.float64]] = []
+    whole: list[tuple[float, float]] = []
     for labels in proposals:
         score, area = segment_scores(labels, scene.plain, scene.probability, scene.strokes)
         scores.append(score)
         covered = labels > 0
         common = 2 * float(scene.probability[covered].sum())
         agreement = common / max(float(scene.probability.sum()) + float(covered.sum()), 1.0)
-        whole.append(float(np.average(score, weights=np.sqrt(area))) * agreement)
-    scores[int(np.argmax(whole))] += _FAVOUR
-    return _without_overlap(proposals, scores)
+        rated = float(np.average(score, weights=np.sqrt(area)))
+        whole.append((rated * agreement, rated))
+    best = max(range(len(whole)), key=lambda k: whole[k])
+    least = min(_LEAST_SCORE, _LEAST_SHARE * whole[best][1])
+    scores[best] += _FAVOUR
+    return _without_overlap(proposals, scores, least)
 
 
-def _without_overlap(proposals: list[Labels], scores: list[NDArray[np.float64]]) -> Labels:
+def _without_overlap(
+    proposals: list[Labels], scores: list[NDArray[np.float64]], least: float
+) -> Labels:
     """Take segments from the best down, each unless better ones lie where it is."""
     chosen = np.zeros(proposals[0].shape, np.int32)
     ranked = sorted(
@@ -271,7 +278,7 @@ def _without_overlap(proposals: list[Labels], scores: list[NDArray[np.float64]])
     boxes = [ndi.find_objects(labels) for labels in proposals]
     number = 0
     for score, k, n in ranked:
-        if score < _LEAST_SCORE:
+        if score < least:
             break
         box = boxes[k][n - 1]
         inside, taken = proposals[k][box] == n, chosen[box]

@@ -22,12 +22,14 @@ from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.classifying import Classifying
 from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.files import Files
+from napari_ssrvae.viewer.filtering import Filtering
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
 from napari_ssrvae.viewer.picking import Picker
 from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.stack_work import StackWork
 from napari_ssrvae.viewer.stacks import Stacks
+from napari_ssrvae.viewer.strokes import Strokes
 from napari_ssrvae.viewer.suggesting import Suggesting
 from napari_ssrvae.viewer.testing import Testing
 
@@ -91,6 +93,8 @@ class Workbench(QObject):
         self.picker.set_armed(settings.click_labels)
         self.mirror.set_overlay_mode(settings.overlay)
         self.testing, self.files = Testing(self), Files(self)
+        self.strokes, self.filtering = Strokes(self), Filtering(self)
+        self.adoption.spared = (self.strokes.is_ours, self.filtering.is_ours)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -413,6 +417,8 @@ class Workbench(QObject):
         self.retraining.shutdown()
         self.stack_work.shutdown()
         self.testing.shutdown()
+        self.strokes.shutdown()
+        self.filtering.shutdown()
         self.picker.shutdown()
         self.session.micrographs_changed.disconnect(self._show_pixel_sizes)
         self.adoption.shutdown()
