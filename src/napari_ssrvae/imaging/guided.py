@@ -24,6 +24,7 @@ from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.objects import cut_threads, distance_inside, typical_radius
 from napari_ssrvae.imaging.pixel_features import shrink
 from napari_ssrvae.imaging.segment_shapes import outline_of, segment_scores
+from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
 Labels = NDArray[np.int32]
@@ -50,12 +51,15 @@ class Scene:
     ----------
     plain, probability
         (h, w) smoothed image and probability.
+    automatic
+        (h, w) what is found without strokes.
     strokes
         (h, w) uint8, 0 where nothing was painted.
     """
 
     plain: Image
     probability: Image
+    automatic: Mask
     strokes: NDArray[np.uint8]
 
 
@@ -87,12 +91,12 @@ def segment_guided(
     image = micrograph.image.astype(np.float32)
     step = max(1, math.ceil(math.sqrt(image.size / _PIXELS)))
     scene = _scene(image, probability, strokes, step, settings.smoothing)
-    if settings.split_touching:
-        coarse = _best_segments(scene)
-    else:
-        coarse, _ = ndi.label(_best_mask(scene))
+    coarse = _best_segments(scene)
+    radius = step * typical_radius(coarse > 0)
+    if not settings.split_touching:  # a clump is what its particles cover, with the seams
+        coarse, _ = ndi.label(ndi.binary_closing(np.pad(coarse > 0, 2), _EIGHT)[2:-2, 2:-2])
     labels = _sharpened(coarse, image, step)
-    return _numbered(labels, settings)
+    return _numbered(labels, settings, radius)
 
 
 def _scene(
@@ -109,7 +113,9 @@ def _scene(
         painted[y // step, x // step] = strokes[y, x]
     plain = ndi.gaussian_filter(small, smoothing / step)
     soft = ndi.gaussian_filter(shrink(probability, step), 1.0 / step)
-    return Scene(np.asarray(plain), np.asarray(soft), painted)
+    without = SegmentationSettings(smoothing=smoothing / step, exclude_border=False)
+    automatic = segment_with(small, without) > 0
+    return Scene(np.asarray(plain), np.asarray(soft), automatic, painted)
 
 
 # -- proposals ---------------------------------------------------------------------------------
@@ -127,14 +133,24 @@ def _masks(scene: Scene) -> Iterator[Mask]:
         for level in _levels(source * sign, (inside + away) / 2 * float(sign)):
             mask = source * sign > level
             common = 2 * float(probability[mask].sum())
-            rated.append((common / max(float(mask.sum()) + total, 1.0), len(rated), mask))
+            agreement = common / max(float(mask.sum()) + total, 1.0) + _right(mask, scene.strokes)
+            rated.append((agreement, len(rated), mask))
     rated.sort(key=lambda entry: (-entry[0], entry[1]))
+    yield scene.automatic
     yield from (mask for _, _, mask in rated[:_MASKS])
     yield from (probability > level for level in _LEVELS)
     # between what is surely particle and surely background, the strongest edge decides
     sure = np.where(probability > 0.75, 2, np.where(probability < 0.25, 1, 0)).astype(np.int32)
     if (sure == 1).any() and (sure == 2).any():
         yield watershed(_gradient(plain), sure) == 2
+
+
+def _right(mask: Mask, strokes: NDArray[np.uint8]) -> float:
+    """Share of the strokes that a mask agrees with, both kinds alike."""
+    shares = [
+        float((mask == (kind == 2))[strokes == kind].mean()) for kind in np.unique(strokes) if kind
+    ]
+    return float(np.mean(shares)) if shares else 1.0
 
 
 def _levels(source: Image, middle: float) -> list[float]:
@@ -289,30 +305,6 @@ def _without_overlap(
     return chosen
 
 
-def _best_mask(scene: Scene) -> Mask:
-    """Return the mask whose clumps, as a whole, agree best with probability and edges."""
-    best, best_score = np.zeros(scene.plain.shape, bool), 0.0
-    edge = _gradient(scene.plain)
-    near = ndi.maximum_filter(edge, 3) / max(float(np.quantile(edge, 0.95)), 1e-9)
-    total = float(scene.probability.sum())
-    for mask in _masks(scene):
-        radius = typical_radius(mask)
-        if radius < 1:
-            continue
-        tidy = _tidied(mask, scene.probability, radius)
-        outline = outline_of(tidy.astype(np.int32))
-        if not outline.any():
-            continue
-        common = 2 * float(scene.probability[tidy].sum())
-        agreement = common / max(float(tidy.sum()) + total, 1.0)
-        painted = scene.strokes > 0
-        right = float((tidy == (scene.strokes == 2))[painted].mean()) if painted.any() else 1.0
-        score = agreement * right * math.sqrt(min(float(near[outline].mean()), 1.0))
-        if score > best_score:
-            best, best_score = tidy, score
-    return best
-
-
 # -- back to the image -------------------------------------------------------------------------
 def _sharpened(coarse: Labels, image: Image, step: int) -> Labels:
     """Bring label images of the grid to the image; the strongest edge nearby is the outline."""
@@ -327,17 +319,12 @@ def _sharpened(coarse: Labels, image: Image, step: int) -> Labels:
     return np.asarray(grown, dtype=np.int32)
 
 
-def _numbered(labels: Labels, settings: SegmentationSettings) -> Labels:
+def _numbered(labels: Labels, settings: SegmentationSettings, radius: float) -> Labels:
     """Drop what is small or on the border; number the rest by their topmost pixel."""
     area = np.bincount(labels.ravel())
     if len(area) < 2:
         return labels
-    if settings.min_area is None:
-        order = np.sort(area[1:][area[1:] > 0])
-        half = np.searchsorted(np.cumsum(order), order.sum() / 2) if len(order) else 0
-        least = _CRUMB * float(order[half]) if len(order) else 0.0
-    else:
-        least = settings.min_area
+    least = _CRUMB * math.pi * radius**2 if settings.min_area is None else settings.min_area
     keep = (area >= max(least, 1)) & (np.arange(len(area)) > 0)
     if settings.exclude_border:
         keep[np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))] = False

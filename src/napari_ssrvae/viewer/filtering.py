@@ -154,6 +154,7 @@ class Filtering(QObject):
         data, key = lut[seen.of], self.session.active_key
         if there and self.layer is not None and self.layer.data.shape == data.shape:
             self.layer.data = data
+            place(self.layer, self.workbench.mirror.groups[key].image)
         else:
             if there:
                 self.viewer.layers.remove(self.layer)
@@ -164,9 +165,9 @@ class Filtering(QObject):
                 colormap=DirectLabelColormap(color_dict=colors),
                 opacity=0.5,
             )
+            place(self.layer, self.workbench.mirror.groups[key].image)
             with keeping_active_layer(self.viewer):
                 self.viewer.add_layer(self.layer)
-        place(self.layer, self.workbench.mirror.groups[key].image)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.layer:

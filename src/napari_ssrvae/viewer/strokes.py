@@ -153,8 +153,10 @@ class Strokes(QObject):
         data = self._painted.get(key)
         data = np.zeros(state.micrograph.shape, np.uint8) if data is None else data.copy()
         self._shown = key
+        image = self.workbench.mirror.groups[key].image
         if self.layer is not None and self.layer in self.viewer.layers:
             self.layer.data = data
+            place(self.layer, image)
         else:
             colors = {None: "transparent", 0: "transparent", **COLORS}
             self.layer = Labels(
@@ -164,8 +166,8 @@ class Strokes(QObject):
             self.layer.events.paint.connect(self._on_painted)
             self.layer.events.mode.connect(self._on_tool)
             self.layer.events.selected_label.connect(self._on_tool)
+            place(self.layer, image)
             self.viewer.add_layer(self.layer)
-        place(self.layer, self.workbench.mirror.groups[key].image)
         self._show_result(None)
 
     def _show_result(self, labels: NDArray[np.int32] | None) -> None:
