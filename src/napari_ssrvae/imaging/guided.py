@@ -37,7 +37,7 @@ _SADDLES = (0.95, 0.9, 0.83, 0.7)
 _LEAST_SCORE = 0.55
 _LEAST_SHARE = 0.7  # of the mean score of the best segmentation, where even that is rated low
 _OVERLAP = 0.4  # share of a segment that better ones may have taken already
-_FAVOUR = 0.1  # for the segmentation that is best as a whole
+_FAVOUR = 0.2  # for the segmentation that is best as a whole
 _CRUMB = 0.1  # of a typical particle's area
 _NEAR = 0.02  # thresholds nearer than this share of the range are one
 _EIGHT = np.ones((3, 3), dtype=bool)
