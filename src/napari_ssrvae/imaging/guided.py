@@ -121,7 +121,7 @@ def _scene(
 # -- proposals ---------------------------------------------------------------------------------
 def _masks(scene: Scene) -> Iterator[Mask]:
     """Masks of thresholds that agree with the probability, and of the probability itself."""
-    rated = []
+    rated: list[tuple[float, int, Mask]] = []
     probability, plain = scene.probability, scene.plain
     total = float(probability.sum())
     wide = max(plain.shape) / 15

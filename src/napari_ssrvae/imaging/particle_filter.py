@@ -113,7 +113,7 @@ class ParticleFilter:
         gone = table["label"].to_numpy()[~self.keeps(table)]
         lut = np.arange(int(labels.max(initial=0)) + 1, dtype=np.int32)
         lut[gone] = 0
-        return lut[labels]
+        return np.asarray(lut[labels], dtype=np.int32)
 
     def scaled(self, factor: float) -> ParticleFilter:
         """Return it for sizes in a unit of which `factor` make one of the old."""

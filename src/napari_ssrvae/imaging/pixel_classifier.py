@@ -154,8 +154,8 @@ class PixelClassifier:
         InputError
             If the strokes do not fit the image, or one of the two kinds is missing.
         """
-        images = list(image) if isinstance(image, (list, tuple)) else [image]
-        painted = list(strokes) if isinstance(strokes, (list, tuple)) else [strokes]
+        images: list[Any] = list(image) if isinstance(image, (list, tuple)) else [image]
+        painted: list[Any] = list(strokes) if isinstance(strokes, (list, tuple)) else [strokes]
         if len(images) != len(painted):
             raise InputError(
                 f"There are {len(images)} images but strokes for {len(painted)}: give each its own."
@@ -276,8 +276,15 @@ class PixelClassifier:
         path = Path(path).expanduser()
         if not path.suffix:
             path = path.with_suffix(SUFFIX)
-        note = {"format": _FORMAT, "pixel_size": self.pixel_size, "features": list(NAMES)}
-        arrays = {"features": self.examples.features, "kinds": self.examples.kinds}
+        note: dict[str, Any] = {
+            "format": _FORMAT,
+            "pixel_size": self.pixel_size,
+            "features": list(NAMES),
+        }
+        arrays: dict[str, NDArray[Any]] = {
+            "features": self.examples.features,
+            "kinds": self.examples.kinds,
+        }
         data = save(arrays, metadata={"classifier": json.dumps(note)})
         fresh = path.with_name(path.name + ".part")  # whole or not at all
         fresh.write_bytes(data)

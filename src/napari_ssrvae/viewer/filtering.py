@@ -151,7 +151,7 @@ class Filtering(QObject):
             return
         lut = np.zeros(int(seen.of.max(initial=0)) + 1, np.uint8)
         lut[seen.gone] = 1
-        data, key = lut[seen.of], self.session.active_key
+        data, key = lut[seen.of], self.session.active_key or 0
         if there and self.layer is not None and self.layer.data.shape == data.shape:
             self.layer.data = data
             place(self.layer, self.workbench.mirror.groups[key].image)

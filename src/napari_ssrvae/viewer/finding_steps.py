@@ -123,7 +123,8 @@ def learn_strokes(
 def save_classifier(classifier: PixelClassifier, path: Path) -> Generator[None, None, Path]:
     """Write a pixel classifier."""
     yield
-    return classifier.save(path)
+    saved: Path = classifier.save(path)
+    return saved
 
 
 def load_classifier(path: Path) -> Generator[None, None, PixelClassifier]:

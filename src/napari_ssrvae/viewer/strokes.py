@@ -158,7 +158,7 @@ class Strokes(QObject):
             self.layer.data = data
             place(self.layer, image)
         else:
-            colors = {None: "transparent", 0: "transparent", **COLORS}
+            colors: dict[int | None, str] = {None: "transparent", 0: "transparent", **COLORS}
             self.layer = Labels(
                 data, name="strokes", colormap=DirectLabelColormap(color_dict=colors), opacity=0.8
             )
@@ -190,7 +190,7 @@ class Strokes(QObject):
             opacity=0.9,
         )
         self.result.contour = 2
-        place(self.result, self.workbench.mirror.groups[self._shown].image)
+        place(self.result, self.workbench.mirror.groups[self._shown or 0].image)
         with keeping_active_layer(self.viewer):
             self.viewer.add_layer(self.result)
             if self.layer in self.viewer.layers:
