@@ -25,7 +25,7 @@ PAUSE_MS = 200
 NOTHING, BACKGROUND, PARTICLE = 0, 1, 2
 BRUSH_PX = 6
 # Okabe and Ito's: told apart by colour-blind eyes, and both by grey micrographs.
-COLORS = {BACKGROUND: "#56b4e9", PARTICLE: "#e69f00"}
+COLORS: dict[int | None, str] = {BACKGROUND: "#56b4e9", PARTICLE: "#e69f00"}
 RESULT_COLOR = "#35e0ff"
 
 
