@@ -122,8 +122,8 @@ def _edges(
     sharp = slope > np.quantile(slope, 0.85)
     strong = float(near[sharp].mean()) if sharp.any() else 1.0
     edge = total(outline, np.minimum(near[outline] / max(strong, 1e-9), 1.5)) / length
-    inward = list(np.gradient(ndi.gaussian_filter((labels > 0).astype(np.float32), 1.5)))
-    ny, nx = inward[0][outline], inward[1][outline]
+    soft: NDArray[np.float32] = ndi.gaussian_filter((labels > 0).astype(np.float32), 1.5)
+    ny, nx = (np.asarray(np.gradient(soft, axis=axis))[outline] for axis in (0, 1))
     along = (dy[outline] * ny + dx[outline] * nx) / (np.hypot(ny, nx) + 1e-6)
     return edge, total(outline, along) / np.maximum(total(outline, slope[outline]), 1e-6)
 
