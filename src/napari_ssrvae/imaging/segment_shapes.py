@@ -116,7 +116,7 @@ def _edges(
     labels: Labels, image: NDArray[np.float32], outline: NDArray[np.bool_], total: Any, length: Any
 ) -> tuple[Values, Values]:
     """Strength of the edges under each outline, and whether all have the same bright side."""
-    dy, dx = np.gradient(image)
+    dy, dx = (np.asarray(np.gradient(image, axis=axis)) for axis in (0, 1))
     slope = np.hypot(dy, dx)
     near = ndi.maximum_filter(slope, 3)
     sharp = slope > np.quantile(slope, 0.85)
