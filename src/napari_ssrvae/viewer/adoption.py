@@ -7,6 +7,7 @@ be micrographs are refused with a sentence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ class Adoption(QObject):
     ) -> None:
         super().__init__(parent)
         self.viewer, self.session, self.mirror, self.stacks = viewer, session, mirror, stacks
+        # Labels layers of ours that show no particles of the session.
+        self.spared: tuple[Callable[[Labels], bool], ...] = ()
         # The layer list is in the middle of its own bookkeeping while `inserted` fires.
         self._waiting: list[Image] = []
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -115,7 +118,9 @@ class Adoption(QObject):
         return [
             layer
             for layer in self.viewer.layers
-            if isinstance(layer, Labels) and not self.mirror.is_ours(layer)
+            if isinstance(layer, Labels)
+            and not self.mirror.is_ours(layer)
+            and not any(ours(layer) for ours in self.spared)
         ]
 
     def laid_upon(self, image: Image) -> list[Labels]:

@@ -124,7 +124,7 @@ class BarMeasuring(QObject):
         try:
             bar = find_bar(self._picture, self._in_pixels(start), self._in_pixels(end))
         except InputError as error:
-            self.workbench.message.emit(str(error), True)
+            self.workbench.refuse(str(error))
             return
         self._show(bar)
         self.measured.emit(bar)

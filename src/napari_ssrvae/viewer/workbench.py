@@ -29,6 +29,7 @@ from napari_ssrvae.viewer.classifying import Classifying
 from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.files import Files
+from napari_ssrvae.viewer.filtering import Filtering
 from napari_ssrvae.viewer.info_bars import InfoBars
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
@@ -37,6 +38,7 @@ from napari_ssrvae.viewer.placement import place
 from napari_ssrvae.viewer.retraining import Retraining
 from napari_ssrvae.viewer.stack_work import StackWork
 from napari_ssrvae.viewer.stacks import Stacks
+from napari_ssrvae.viewer.strokes import Strokes
 from napari_ssrvae.viewer.suggesting import Suggesting
 from napari_ssrvae.viewer.testing import Testing
 from napari_ssrvae.viewer.world_units import WorldUnits
@@ -114,6 +116,8 @@ class Workbench(QObject):
         self.testing, self.files = Testing(self), Files(self)
         self.units = WorldUnits(viewer, session, self.mirror)
         self.info_bars, self.measuring = InfoBars(self), BarMeasuring(self)
+        self.strokes, self.filtering = Strokes(self), Filtering(self)
+        self.adoption.spared = (self.strokes.is_ours, self.filtering.is_ours)
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -466,6 +470,8 @@ class Workbench(QObject):
         self.retraining.shutdown()
         self.stack_work.shutdown()
         self.testing.shutdown()
+        self.strokes.shutdown()
+        self.filtering.shutdown()
         self.picker.shutdown()
         self.session.micrographs_changed.disconnect(self._show_micrographs)
         self.units.shutdown()

@@ -18,9 +18,12 @@ from qtpy.QtWidgets import (
 
 from napari_ssrvae.imaging import METHODS, SegmentationSettings
 from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.panels.filter_box import FilterBox
+from napari_ssrvae.viewer.panels.strokes_box import StrokesBox
 from napari_ssrvae.viewer.stack_work import KIND
 
 FIND_AGAIN_MS = 350
+PAINT = "paint strokes"
 
 
 class ParticlesPanel(Panel):
@@ -32,9 +35,12 @@ class ParticlesPanel(Panel):
         """Make the controls."""
         settings = self.workbench.settings
         self.method = QComboBox()
-        self.method.addItems(METHODS)
+        self.method.addItems([*METHODS, PAINT])
         self.method.setCurrentText(settings.segmentation.method)
-        self.method.setToolTip("How particles are told from the background; auto tries several")
+        self.method.setToolTip(
+            "How particles are told from the background; auto tries several, and with paint "
+            "strokes you show a few of them"
+        )
         self.polarity = QComboBox()
         self.polarity.addItems(["auto", "bright", "dark"])
         self.polarity.setCurrentText(settings.segmentation.polarity)
@@ -66,12 +72,17 @@ class ParticlesPanel(Panel):
         self.body.addLayout(form)
         self.body.addWidget(self.split)
         self.body.addWidget(self.border)
+        self.strokes = StrokesBox(self.workbench)
+        self.strokes.setVisible(False)
+        self.body.addWidget(self.strokes)
         self.find = QPushButton("Find particles")
         self.find.setToolTip("Segment the micrograph with these settings")
         self.find.clicked.connect(self._find)
         self.body.addWidget(self.find)
         self._build_all_slices()
         self._build_elsewhere()
+        self.filters = FilterBox(self.workbench)
+        self.body.addWidget(self.filters)
         self.body.addLayout(self._corrections())
         self._watch_settings()
 
@@ -148,8 +159,9 @@ class ParticlesPanel(Panel):
 
     def settings(self) -> SegmentationSettings:
         """Return the recipe that the controls show."""
+        method = self.method.currentText()
         return SegmentationSettings(
-            method=self.method.currentText(),
+            method=self.workbench.settings.segmentation.method if method == PAINT else method,
             smoothing=self.smoothing.value(),
             min_area=float(self.min_area.value()) or None,
             split_touching=self.split.isChecked(),
@@ -172,6 +184,8 @@ class ParticlesPanel(Panel):
         busy = self.workbench.jobs.running("find")
         self.find.setEnabled(not busy)
         state = self.session.active
+        self.filters.setVisible(state is not None and bool(state.particle_ids.size))
+        self.strokes.refresh()
         self._refresh_all_slices()
         if busy:
             self.count.setText("Looking for particles…")
@@ -216,8 +230,23 @@ class ParticlesPanel(Panel):
 
     def _settings_changed(self, *_: object) -> None:
         self.workbench.remember("segmentation", self.settings())
-        if self._is_live():
+        painting = self.method.currentText() == PAINT
+        if painting != self.workbench.strokes.on:
+            self._paint(painting)
+        elif painting:
+            self.workbench.strokes.learn()
+        if not painting and self._is_live():
             self.again.start()
+
+    def _paint(self, painting: bool) -> None:
+        """Show what painting strokes needs, or what the other methods need."""
+        self.strokes.setVisible(painting)
+        self.find.setVisible(not painting)
+        self.polarity.setEnabled(not painting)  # the strokes say that
+        if painting:
+            self.workbench.strokes.start()
+        else:
+            self.workbench.strokes.stop()
 
     def _is_live(self) -> bool:
         """Say whether particles are found again by themselves: none that are by hand."""

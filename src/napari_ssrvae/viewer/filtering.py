@@ -1,0 +1,182 @@
+"""Filters of particles: what would go is shown and counted while a person moves a slider."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_ssrvae.imaging import ParticleFilter
+from napari_ssrvae.library.editing import delete_particles
+from napari_ssrvae.viewer import finding_steps as steps
+from napari_ssrvae.viewer.placement import keeping_active_layer, place
+
+if TYPE_CHECKING:
+    from napari_ssrvae.viewer.workbench import Workbench
+
+KIND = "filter"
+PAUSE_MS = 120
+GONE_COLOR = "#d55e00"
+
+
+class Filtering(QObject):
+    """Says which particles of the active micrograph a filter would take away, and does it.
+
+    Parameters
+    ----------
+    workbench : Workbench
+        Its session, layers and jobs.
+    """
+
+    changed = Signal()
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__(workbench)
+        self.workbench, self.session = workbench, workbench.session
+        self.viewer = workbench.viewer
+        self.wanted = ParticleFilter()
+        self.seen: steps.Filtered | None = None
+        self.layer: Labels | None = None
+        self.on = False
+        self._soon = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._soon.timeout.connect(self.look)
+        self.session.particles_changed.connect(self._on_particles)
+        self.session.active_changed.connect(self._on_particles)
+        self.session.micrographs_changed.connect(self._on_particles)
+        self.viewer.layers.events.removed.connect(self._on_removed)
+
+    def start(self) -> None:
+        """Measure the particles, so that the sliders know their range."""
+        self.on = True
+        self.look()
+
+    def stop(self) -> None:
+        """Show no more what would go."""
+        self.on = False
+        self._soon.stop()
+        self.workbench.jobs.cancel(KIND)
+        self._show(None)
+
+    def want(self, wanted: ParticleFilter) -> None:
+        """Filter by these limits from now on."""
+        if wanted != self.wanted:
+            self.wanted = wanted
+            if self.on:
+                self._soon.start()
+
+    def look(self) -> None:
+        """Find out what would go, in the background."""
+        state = self.session.active
+        if state is None or state.labels is None or not state.particle_ids.size or not self.on:
+            self.seen = None
+            self._show(None)
+            self.changed.emit()
+            return
+        size = state.micrograph.pixel_size
+        known = self.seen is not None and self.seen.of is state.labels
+        nm = self.seen is not None and "area_nm2" in self.seen.table
+        same = known and self._size == size and nm == (size is not None)
+        table = self.seen.table if self.seen is not None and same else None
+        self._size = size
+        self.workbench.jobs.start(
+            KIND,
+            steps.filter_particles,
+            state.labels,
+            size,
+            self.wanted,
+            table,
+            title=None,
+            on_done=partial(self._on_seen, self.session.active_key),
+        )
+
+    _size: float | None = None
+
+    def _on_seen(self, key: int | None, seen: steps.Filtered) -> None:
+        state = self.session.active
+        if state is None or key != self.session.active_key or seen.of is not state.labels:
+            return
+        self.seen = seen
+        self._show(seen)
+        self.changed.emit()
+
+    def _on_particles(self, *_: object) -> None:
+        if self.on:
+            self._soon.start()
+
+    def labels_that_go(self) -> int:
+        """Return how many hand labels would go with the particles."""
+        state = self.session.active
+        if state is None or self.seen is None:
+            return 0
+        return len(set(state.hand_labels).intersection(self.seen.gone.tolist()))
+
+    def apply(self) -> None:
+        """Take away what the filter does not keep, as one step that undo takes back."""
+        key, state = self.session.active_key, self.session.active
+        if key is None or state is None:
+            return
+        self.workbench.mirror.flush()
+        seen = self.seen
+        if seen is None or state.labels is None or seen.of is not state.labels:
+            self.look()  # they changed a moment ago: show first what would go now
+            return
+        if not seen.gone.size:
+            self.workbench.tell("These limits keep every particle.")
+            return
+        kept = seen.total - seen.gone.size
+        labels = delete_particles(state.labels, seen.gone.tolist())
+        lost = self.labels_that_go()
+        self.session.edit_particles(key, labels, f"keep {kept} of {seen.total} particles")
+        if lost:
+            text = (
+                "hand label went with its particle" if lost == 1 else "hand labels went with them"
+            )
+            back = "it" if lost == 1 else "them"
+            self.workbench.refuse(f"{lost} {text}: undo brings {back} back.")
+
+    # -- the layer -------------------------------------------------------------------------
+    def is_ours(self, layer: Any) -> bool:
+        """Say whether this layer shows what would go."""
+        return layer is not None and layer == self.layer
+
+    def _show(self, seen: steps.Filtered | None) -> None:
+        there = self.layer is not None and self.layer in self.viewer.layers
+        if seen is None or not seen.gone.size:
+            if there:
+                self.viewer.layers.remove(self.layer)
+            return
+        lut = np.zeros(int(seen.of.max(initial=0)) + 1, np.uint8)
+        lut[seen.gone] = 1
+        data, key = lut[seen.of], self.session.active_key or 0
+        if there and self.layer is not None and self.layer.data.shape == data.shape:
+            self.layer.data = data
+            place(self.layer, self.workbench.mirror.groups[key].image)
+        else:
+            if there:
+                self.viewer.layers.remove(self.layer)
+            colors = {None: GONE_COLOR, 0: "transparent", 1: GONE_COLOR}
+            self.layer = Labels(
+                data,
+                name="filtered out",
+                colormap=DirectLabelColormap(color_dict=colors),
+                opacity=0.5,
+            )
+            place(self.layer, self.workbench.mirror.groups[key].image)
+            with keeping_active_layer(self.viewer):
+                self.viewer.add_layer(self.layer)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self.layer = None
+
+    def shutdown(self) -> None:
+        """Stop waiting, and disconnect."""
+        self._soon.stop()
+        self.session.particles_changed.disconnect(self._on_particles)
+        self.session.active_changed.disconnect(self._on_particles)
+        self.session.micrographs_changed.disconnect(self._on_particles)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)

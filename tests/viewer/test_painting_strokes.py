@@ -1,0 +1,182 @@
+"""Strokes painted with the real brush, the classifier that learns them, and the filters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_ssrvae.imaging import PixelClassifier
+
+SPOTS = [(y, x) for y in (45, 105, 165) for x in (45, 115, 185, 255)]
+
+
+def discs() -> np.ndarray:
+    """Twelve discs that differ from the background in texture, not in brightness."""
+    draw = np.random.default_rng(0)
+    yy, xx = np.mgrid[:210, :300]
+    image = draw.normal(100, 3, (210, 300))
+    for y, x in SPOTS:
+        inside = (yy - y) ** 2 + (xx - x) ** 2 < 20**2
+        image[inside] += draw.normal(0, 25, inside.sum())
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def painting(hands: Any) -> Any:
+    hands.viewer.add_image(discs(), name="discs")
+    hands.wait(lambda: hands.session.active is not None)
+    hands.settle()
+    panel = hands.panel("Particles")
+    panel.method.setCurrentText("paint strokes")
+    hands.settle()
+    return hands
+
+
+def stroke(hands: Any, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Draw with the mouse from one pixel (y, x) of the micrograph to another."""
+    points = [hands.on_canvas(*p) for p in np.linspace(start, end, 8)]
+    left = Qt.MouseButton.LeftButton
+    QTest.mousePress(hands.canvas, left, pos=points[0])
+    for point in points[1:]:
+        QTest.mouseMove(hands.canvas, QPoint(point))
+        hands.qtbot.wait(2)
+    QTest.mouseRelease(hands.canvas, left, pos=points[-1])
+    hands.settle()
+
+
+def paint_both(hands: Any) -> None:
+    box = hands.panel("Particles").strokes
+    for spot in (SPOTS[0], SPOTS[6], SPOTS[11]):
+        stroke(hands, (spot[0] - 9, spot[1]), (spot[0] + 9, spot[1]))
+    hands.click(box.brushes[1])
+    for x in (80, 150, 220):
+        stroke(hands, (20, x), (190, x))
+    hands.wait(lambda: hands.workbench.strokes.found is not None)
+
+
+def test_strokes_become_particles_that_undo_takes_back(painting: Any) -> None:
+    strokes, box = painting.workbench.strokes, painting.panel("Particles").strokes
+    assert box.isVisible()
+    assert not box.use.isEnabled()
+    assert strokes.in_hand() == 2
+    paint_both(painting)
+    painted = np.asarray(strokes.layer.data)
+    assert painted[SPOTS[0]] == 2
+    assert painted[100, 80] == 1
+    assert strokes.found.max() == len(SPOTS)
+    assert np.array_equal(strokes.result.data, strokes.found)
+    assert str(len(SPOTS)) in box.hint.text()
+    # what we draw is nothing to choose as particles
+    assert not painting.workbench.adoption.labels_layers()
+    painting.click(box.use)
+    assert painting.session.active.particle_ids.size == len(SPOTS)
+    assert strokes.result is None
+    assert painting.session.history.undo() == f"{len(SPOTS)} particles from strokes"
+    assert painting.session.active.labels is None
+
+
+def test_one_kind_alone_finds_nothing_and_says_so(painting: Any) -> None:
+    strokes, box = painting.workbench.strokes, painting.panel("Particles").strokes
+    stroke(painting, (36, 45), (54, 45))
+    painting.qtbot.wait(300)
+    assert strokes.found is None
+    assert not painting.workbench.jobs.running("strokes")
+    assert "other kind" in box.hint.text()
+
+
+def test_another_method_puts_the_brush_away_and_strokes_come_back(painting: Any) -> None:
+    strokes, panel = painting.workbench.strokes, painting.panel("Particles")
+    paint_both(painting)
+    before = np.asarray(strokes.layer.data).copy()
+    panel.method.setCurrentText("otsu")
+    painting.settle()
+    assert [layer.name for layer in painting.viewer.layers] == ["discs"]
+    assert panel.find.isVisible()
+    assert panel.settings().method == "otsu"
+    panel.method.setCurrentText("paint strokes")
+    painting.wait(lambda: strokes.found is not None)
+    assert np.array_equal(strokes.layer.data, before)
+
+
+def test_a_saved_classifier_finds_particles_in_another_micrograph(
+    painting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strokes, box = painting.workbench.strokes, painting.panel("Particles").strokes
+    paint_both(painting)
+    path = tmp_path / "gold.strokes"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    painting.click(box.save)
+    painting.wait(path.exists)
+    assert isinstance(PixelClassifier.load(path), PixelClassifier)
+    painting.click(box.clear)
+    assert strokes.found is None
+    assert not np.asarray(strokes.layer.data).any()
+    painting.viewer.add_image(np.ascontiguousarray(discs()[::-1]), name="other")
+    painting.wait(lambda: len(painting.session.micrographs) == 2)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    painting.click(box.load)
+    painting.wait(lambda: strokes.found is not None)
+    assert strokes.found.max() == len(SPOTS)
+
+
+def test_a_file_that_is_none_is_refused_in_one_sentence(
+    painting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "no.strokes"
+    path.write_bytes(b"not this")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    painting.click(painting.panel("Particles").strokes.load)
+    painting.wait(lambda: "no pixel classifier" in painting.dock.banner.text())
+
+
+@pytest.fixture
+def sorting(hands: Any) -> Any:
+    labels = np.zeros((210, 300), np.int32)
+    yy, xx = np.mgrid[:210, :300]
+    for k, (y, x) in enumerate(SPOTS):
+        labels[(yy - y) ** 2 + (xx - x) ** 2 < (10 if k == 5 else 20) ** 2] = k + 1
+    hands.viewer.add_image((60 + 100 * (labels > 0)).astype(np.uint8), name="drawn")
+    hands.wait(lambda: hands.session.active is not None)
+    hands.session.set_particles(hands.session.active_key, labels)
+    hands.settle()
+    box = hands.panel("Particles").filters
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    hands.wait(lambda: hands.workbench.filtering.seen is not None)
+    return hands
+
+
+def test_a_filter_counts_shows_and_takes_away_and_undo_brings_back(sorting: Any) -> None:
+    box, filtering = sorting.panel("Particles").filters, sorting.workbench.filtering
+    assert "12 of 12" in box.count.text()
+    assert not box.apply.isEnabled()
+    sorting.session.label(sorting.session.active_key, {6: 1})
+    box.size.setValue((30, box.size.maximum()))
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    assert "1 hand label would go" in box.count.text()
+    shown = np.asarray(filtering.layer.data)
+    assert np.array_equal(shown > 0, sorting.session.active.labels == 6)
+    assert sorting.session.active.particle_ids.size == len(SPOTS)  # nothing is gone yet
+    sorting.click(box.apply)
+    assert 6 not in sorting.session.active.particle_ids
+    assert "undo brings it back" in sorting.dock.banner.text()
+    assert sorting.session.history.undo() == "keep 11 of 12 particles"
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    assert sorting.session.active.hand_labels == {6: 1}
+
+
+def test_sizes_are_in_nm_where_the_scale_is_known(sorting: Any) -> None:
+    box = sorting.panel("Particles").filters
+    assert 39 < box.size.maximum() < 42
+    sorting.workbench.set_pixel_size(2.5)
+    sorting.wait(lambda: box.size.maximum() > 95)
+    assert "nm" in box.size.toolTip()
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    sorting.settle()
+    assert not sorting.workbench.filtering.on
+    assert not box.inside.isVisible()
