@@ -30,7 +30,9 @@ def test_settings_are_found_again_by_the_next_dock_and_the_next_start(
     hands.wait(lambda: hands.session.active is not None)
     hands.find()
     particles = hands.panel("Particles")
+    assert not particles.strength.isEnabled()
     hands.click(particles.split)
+    QTest.keyClick(particles.strength, Qt.Key.Key_PageUp)
     QTest.keyClick(particles.polarity, Qt.Key.Key_Down)
     QTest.keyClick(particles.smoothing, Qt.Key.Key_Up)
     particles.min_area.setFocus()
@@ -52,6 +54,7 @@ def test_settings_are_found_again_by_the_next_dock_and_the_next_start(
     assert particles.settings() == hands.panel("Particles").settings()
     assert particles.settings().smoothing == 1.5
     assert particles.settings().min_area == 1
+    assert particles.settings().split_strength == 0.6
     assert not again.panel("Classes").armed.isChecked()
     assert not again.workbench.picker.armed
     assert again.panel("Export").format.currentData() == "csv"

@@ -42,6 +42,7 @@ def read_settings() -> Settings:
             split_touching=finding.split_touching,
             exclude_border=finding.exclude_border,
             polarity=finding.polarity,
+            split_strength=finding.split_strength,
         ),
         patch_size=training.patch_size,
         common_scale=training.common_scale,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
     QPushButton,
+    QSlider,
     QSpinBox,
 )
 
@@ -24,6 +25,7 @@ from napari_ssrvae.viewer.stack_work import KIND
 
 FIND_AGAIN_MS = 350
 PAINT = "paint strokes"
+PERCENT = 100
 
 
 class ParticlesPanel(Panel):
@@ -57,9 +59,7 @@ class ParticlesPanel(Panel):
         self.min_area.setSuffix(" px²")
         self.min_area.setValue(round(settings.segmentation.min_area or 0))
         self.min_area.setToolTip("Smaller objects are left out; auto judges by the picture")
-        self.split = QCheckBox("Split touching particles")
-        self.split.setChecked(settings.segmentation.split_touching)
-        self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
+        splitting = self._splitting(settings.segmentation)
         self.border = QCheckBox("Leave out particles on the border")
         self.border.setChecked(settings.segmentation.exclude_border)
         self.border.setToolTip("Cut particles have the wrong shape and size")
@@ -70,7 +70,7 @@ class ParticlesPanel(Panel):
         form.addRow("Smoothing", self.smoothing)
         form.addRow("Minimum size", self.min_area)
         self.body.addLayout(form)
-        self.body.addWidget(self.split)
+        self.body.addLayout(splitting)
         self.body.addWidget(self.border)
         self.strokes = StrokesBox(self.workbench)
         self.strokes.setVisible(False)
@@ -86,6 +86,26 @@ class ParticlesPanel(Panel):
         self.body.addLayout(self._corrections())
         self._watch_settings()
 
+    def _splitting(self, settings: SegmentationSettings) -> QHBoxLayout:
+        """Return the row that says whether touching particles are split, and how readily."""
+        self.split = QCheckBox("Split touching particles")
+        self.split.setChecked(settings.split_touching)
+        self.split.setToolTip("Off: a clump of touching particles is one object, to be classified")
+        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength.setRange(0, PERCENT)
+        self.strength.setPageStep(10)
+        self.strength.setValue(round(PERCENT * settings.split_strength))
+        self.strength.setAccessibleName("How readily touching particles are split")
+        self.strength.setToolTip(
+            "How readily: to the left only at narrow necks, to the right at slight ones too"
+        )
+        self.strength.setEnabled(self.split.isChecked())
+        self.split.toggled.connect(self.strength.setEnabled)
+        row = QHBoxLayout()
+        row.addWidget(self.split)
+        row.addWidget(self.strength, 1)
+        return row
+
     def _watch_settings(self) -> None:
         # A changed setting finds again by itself once the person pauses: the count is live.
         self.again = QTimer(self, singleShot=True, interval=FIND_AGAIN_MS)
@@ -96,6 +116,7 @@ class ParticlesPanel(Panel):
             self.smoothing.valueChanged,
             self.min_area.valueChanged,
             self.split.toggled,
+            self.strength.valueChanged,
             self.border.toggled,
         ):
             changed.connect(self._settings_changed)
@@ -167,6 +188,7 @@ class ParticlesPanel(Panel):
             split_touching=self.split.isChecked(),
             exclude_border=self.border.isChecked(),
             polarity=self.polarity.currentText(),
+            split_strength=self.strength.value() / PERCENT,
         )
 
     def makes_sense(self) -> bool:

@@ -21,7 +21,7 @@ class CalibrationPage(ThemedWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = pg.PlotWidget(parent=self)
+        self._plot = pg.PlotWidget(parent=self, enableMenu=False)
         adopt_menu(self._plot)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMinimumSize(160, 120)
@@ -32,7 +32,6 @@ class CalibrationPage(ThemedWidget):
         )
         item = self._plot.getPlotItem()
         item.hideButtons()
-        item.setMenuEnabled(False)
         item.setMouseEnabled(x=False, y=False)
         item.setLabel("bottom", "how sure the model is")
         item.setLabel("left", "how often it is right")

@@ -101,7 +101,7 @@ class SizesPage(ThemedWidget):
         self._rows: list[SizeRow] = []
         self._curves: dict[int, pg.PlotCurveItem] = {}
         self._fits: dict[int, pg.PlotCurveItem] = {}
-        self._plot = pg.PlotWidget(parent=self)
+        self._plot = pg.PlotWidget(parent=self, enableMenu=False)
         adopt_menu(self._plot)
         self._lay_out()
         self._follow_theme()
@@ -130,7 +130,6 @@ class SizesPage(ThemedWidget):
         self._plot.setToolTip("Particles of each class, in bins that all classes share")
         item = self._plot.getPlotItem()
         item.hideButtons()
-        item.setMenuEnabled(False)
         item.setMouseEnabled(x=False, y=False)
         item.setLabel("left", "particles")
         self._empty = QLabel(self.EMPTY_TEXT)

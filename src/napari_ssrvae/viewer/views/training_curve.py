@@ -49,7 +49,7 @@ class TrainingCurve(ThemedWidget):
         self._text = QLabel(self)
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
-        self._plot = pg.PlotWidget(parent=self)
+        self._plot = pg.PlotWidget(parent=self, enableMenu=False)
         adopt_menu(self._plot)
         if not grows:
             self._plot.setFixedHeight(PLOT_HEIGHT)
@@ -147,7 +147,6 @@ class TrainingCurve(ThemedWidget):
 
     def _set_up_axes(self) -> None:
         item = self._plot.getPlotItem()
-        item.setMenuEnabled(False)
         item.hideButtons()
         item.setMouseEnabled(x=False, y=False)
         item.hideAxis("bottom")
