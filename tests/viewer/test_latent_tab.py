@@ -117,9 +117,9 @@ def test_choices_survive_new_predictions_and_fall_back_where_columns_go(hands, t
     hands.session.label(key, {ids[0]: 2})
     hands.settle()
     assert axes(tab) == ("z1", "z2")
-    choose(hands, tab, "x axis", "p")
-    choose(hands, tab, "y axis", "d")
-    choose(hands, tab, "color by", "h")
+    choose(hands, tab, "x axis", "pro")
+    choose(hands, tab, "y axis", "dia")
+    choose(hands, tab, "color by", "hand")
     chosen = ("projection 1", "diameter (px)")
     assert axes(tab) == chosen
     shown = [x.text() for x in tab.findChildren(QLabel) if x.isVisible()]

@@ -12,6 +12,7 @@ from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
 from napari_ssrvae.imaging import ParticleFilter
 from napari_ssrvae.imaging.particle_filter import sizes
 from napari_ssrvae.viewer.panels.base import note
+from napari_ssrvae.viewer.views.sliders import explain_slider
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.workbench import Workbench
@@ -67,8 +68,9 @@ class FilterBox(QWidget):
         self.size.setDecimals(1)
         self.size.setRange(0, 1)
         self.size.setValue((0, 1))
-        self.size.setToolTip("Diameter of the circle of the same area")
-        self.size.setAccessibleName("Diameter of the particles that stay")
+        self.size.setHandleLabelPosition(self.size.LabelPosition.NoLabel)
+        self.size.setEdgeLabelMode(self.size.EdgeLabelMode.LabelIsValue)
+        self._explain_size("px")
         self.circularity, self.solidity = (
             QLabeledDoubleSlider(Qt.Orientation.Horizontal) for _ in range(2)
         )
@@ -76,15 +78,24 @@ class FilterBox(QWidget):
             slider.setRange(0, 1)
             slider.setDecimals(2)
             slider.setSingleStep(0.01)
-        self.circularity.setToolTip("Least circularity: 1 for a circle, less for long or ragged")
-        self.solidity.setToolTip(
-            "Least solidity: share of the convex hull that is filled; clumps have bays"
+        explain_slider(
+            self.circularity, "Least circularity", "1 for a circle, less for long or ragged ones"
         )
-        self.circularity.setAccessibleName("Least circularity")
-        self.solidity.setAccessibleName("Least solidity")
+        explain_slider(
+            self.solidity,
+            "Least solidity",
+            "Share of the convex hull that is filled: clumps have bays",
+        )
         form.addRow("Size", self.size)
         form.addRow("Circularity ≥", self.circularity)
         form.addRow("Solidity ≥", self.solidity)
+
+    def _explain_size(self, unit: str) -> None:
+        explain_slider(
+            self.size,
+            "Diameter of the particles that stay",
+            f"Diameter ({unit}) of the circle of the same area",
+        )
 
     def wanted(self) -> ParticleFilter:
         """Return the filter that the controls show; a slider at its end sets no limit."""
@@ -132,7 +143,7 @@ class FilterBox(QWidget):
         self.size.setValue((min(low, high), max(low, high)))
         self.size.blockSignals(False)
         self._unit = unit
-        self.size.setToolTip(f"Diameter ({unit}) of the circle of the same area")
+        self._explain_size(unit)
         self.filtering.want(self.wanted())
 
     def _open(self, is_open: bool) -> None:

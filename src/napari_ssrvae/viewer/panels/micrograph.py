@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_ssrvae.imaging.facts import length_text
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
+from napari_ssrvae.imaging.scale_bar import ScaleBar
 from napari_ssrvae.imaging.typed_length import typed_length
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.views.bar_form import BarForm
@@ -106,7 +107,7 @@ class MicrographPanel(Panel):
         self.bar.confirmed.connect(self._use_bar)
         self.bar.cancelled.connect(measuring.stop)
         measuring.changed.connect(self._show_measuring)
-        measuring.measured.connect(lambda bar: self.bar.measured(bar.length, bar.found))
+        measuring.measured.connect(self._show_bar)
         self.body.addWidget(self.bar)
 
     def _build_info_bar(self) -> None:
@@ -122,7 +123,8 @@ class MicrographPanel(Panel):
             "the micrograph. Particles and labels above stay whatever is cut."
         )
         self.cut.valueChanged.connect(self.workbench.info_bars.cut)
-        self.keep = QPushButton()
+        self.keep = QPushButton("Cut it off")
+        self.keep.setToolTip("Leave the info bar out of the micrograph, or bring it back")
         self.keep.clicked.connect(self._keep_or_cut)
         row = QHBoxLayout()
         row.addWidget(self.cut, 1)
@@ -229,6 +231,9 @@ class MicrographPanel(Panel):
             self.bar.ask(
                 "The info bar is shown while you measure." if measuring.shows_info_bar else ""
             )
+
+    def _show_bar(self, bar: ScaleBar) -> None:
+        self.bar.measured(bar.length, bar.found)
 
     def _use_bar(self, pixel_size: float, length: str) -> None:
         self.workbench.remember("bar_length", length)

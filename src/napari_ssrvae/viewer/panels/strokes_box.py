@@ -73,6 +73,7 @@ class StrokesBox(QWidget):
         self.size.setValue(6)
         self.size.setPrefix("brush ")
         self.size.setSuffix(" px")
+        self.size.setAccessibleName("Width of the brush")
         self.size.setToolTip("Width of the brush, in pixels of the micrograph")
         self.size.valueChanged.connect(self.strokes.set_brush)
         self.clear = QPushButton("&Clear")

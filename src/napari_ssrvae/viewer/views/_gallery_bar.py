@@ -26,6 +26,7 @@ from superqt import QLabeledDoubleRangeSlider
 
 from napari_ssrvae.viewer.views._gallery_grid import LARGEST, SMALLEST
 from napari_ssrvae.viewer.views._gallery_order import CONFIDENCE, GalleryItems, Show, Sort, Wish
+from napari_ssrvae.viewer.views.sliders import explain_slider
 from napari_ssrvae.viewer.views.units import called_now
 
 _SHOWN = {
@@ -50,11 +51,11 @@ class Range(QLabeledDoubleRangeSlider):
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.name = name
-        self.setToolTip(f"Show only particles whose {name} is in this range")
         self.setMinimumWidth(260)
         self.setDecimals(2 if name == CONFIDENCE else 1)
         self.setHandleLabelPosition(self.LabelPosition.NoLabel)
         self.setEdgeLabelMode(self.EdgeLabelMode.LabelIsValue)
+        explain_slider(self, name, f"Show only particles whose {name} is in this range")
         self._full = (0.0, 1.0)
         self.setRange(*self._full)
         self.setValue(self._full)

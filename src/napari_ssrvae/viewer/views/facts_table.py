@@ -44,6 +44,7 @@ class FactsTable(QWidget):
         self.fold.clicked.connect(self.opened)
         self.table = ReadingTable((("", ""), ("", "")))
         self.table.setAccessibleName(title)
+        self.table.setToolTip(tip)
         self.table.horizontalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.table.setShowGrid(False)

@@ -86,7 +86,7 @@ class ReportView(ThemedWidget):
         self._lay_out()
         self.pages.setCurrentRow(0)
         self.pages.currentRowChanged.connect(self._on_page)
-        self.save.clicked.connect(lambda: self.save_clicked.emit(self.page))
+        self.save.clicked.connect(self._save_page)
         self._follow_theme()
         self._turn()
 
@@ -126,6 +126,9 @@ class ReportView(ThemedWidget):
         self.pages.item(place).setText(DISAGREEMENTS + count)
         self._fit_list()
         self._turn()
+
+    def _save_page(self) -> None:
+        self.save_clicked.emit(self.page)
 
     def set_savable(self, savable: bool) -> None:
         """Say whether the page that is seen holds something to save."""

@@ -121,7 +121,7 @@ class SizesPage(ThemedWidget):
         for called, name in FITS:
             self.fit.addItem(called, name)
         self.fit.setCurrentIndex(self.fit.findData("better"))
-        self.fit.activated.connect(lambda _: self.fit_changed.emit())
+        self.fit.activated.connect(self.fit_changed)
         self.note = Note()
         self.table = ReadingTable(HEADERS)
         self.table.itemChanged.connect(self._on_ticked)
