@@ -80,6 +80,8 @@ def recolouring() -> dict[str, float]:
         dock.session.set_particles(key, labels)
         ids = dock.session.active.particle_ids
         assert len(ids) == n
+        dock.warming.join()  # what is recoloured was trained before
+        spin(2.0)
         data, drawn = [], []
         for run in range(8):
             predictions = made_up_predictions(ids, run)

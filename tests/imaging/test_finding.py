@@ -11,10 +11,9 @@ import pytest
 from scipy import ndimage as ndi
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging import SegmentationSettings, segment_particles, segment_with
+from napari_ssrvae.imaging import SegmentationSettings, segment_particles
 from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.candidates import threshold_cross_entropy
-from napari_ssrvae.imaging.segmentation import segment_progressively
 
 
 def spheres(dark: bool = False, pitch: int = 46) -> tuple[np.ndarray, np.ndarray]:
@@ -94,15 +93,6 @@ def test_small_particles_of_a_large_picture() -> None:
     assert time.process_time() - start < 20
     assert abs(int(labels.max()) - int(truth.max())) <= 0.02 * truth.max()
     assert (best_overlaps(labels, truth) > 0.5).mean() > 0.97
-
-
-def test_a_first_answer_comes_before_the_last() -> None:
-    image, truth = spheres()
-    settings = SegmentationSettings(split_touching=True, exclude_border=False)
-    answers = list(segment_progressively(image, settings))
-    assert len(answers) == 2
-    assert abs(int(answers[0].max()) - int(truth.max())) <= 3
-    assert np.array_equal(answers[1], segment_with(image, settings))
 
 
 def test_small_round_ones_by_the_laplacian() -> None:

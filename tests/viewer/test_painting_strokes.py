@@ -70,13 +70,13 @@ def test_strokes_become_particles_that_undo_takes_back(painting: Any) -> None:
     assert painted[SPOTS[0]] == 2
     assert painted[100, 80] == 1
     assert strokes.found.max() == len(SPOTS)
-    assert np.array_equal(strokes.result.data, strokes.found)
+    assert np.array_equal(strokes.result.layer.data, strokes.found)
     assert str(len(SPOTS)) in box.hint.text()
     # what we draw is nothing to choose as particles
     assert not painting.workbench.adoption.labels_layers()
     painting.click(box.use)
     assert painting.session.active.particle_ids.size == len(SPOTS)
-    assert strokes.result is None
+    assert not strokes.result.visible
     assert painting.session.history.undo() == f"{len(SPOTS)} particles from strokes"
     assert painting.session.active.labels is None
 
@@ -159,7 +159,7 @@ def test_a_filter_counts_shows_and_takes_away_and_undo_brings_back(sorting: Any)
     box.size.setValue((30, box.size.maximum()))
     sorting.wait(lambda: "11 of 12" in box.count.text())
     assert "1 hand label would go" in box.count.text()
-    shown = np.asarray(filtering.layer.data)
+    shown = np.asarray(filtering.overlay.layer.data)
     assert np.array_equal(shown > 0, sorting.session.active.labels == 6)
     assert sorting.session.active.particle_ids.size == len(SPOTS)  # nothing is gone yet
     sorting.click(box.apply)

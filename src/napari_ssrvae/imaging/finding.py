@@ -17,8 +17,6 @@ from napari_ssrvae.imaging.proposals import Labels, versions
 
 WORK_PIXELS = 200_000
 """Particles are proposed and chosen on a picture of at most about this many pixels."""
-QUICK_PIXELS = 50_000
-"""The same for a first answer."""
 
 _LARGE = 0.35  # pictures that would be shrunk to less than this share may need more pixels
 _FEW = 5  # particles in the middle from which nothing is learnt
@@ -29,7 +27,7 @@ _RECIPES = 1  # taken from a part of the picture to all of it
 
 
 def find_separate_particles(
-    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0, pixels: int = WORK_PIXELS
+    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0
 ) -> Labels:
     """Find particles one by one, also those that touch.
 
@@ -41,8 +39,6 @@ def find_separate_particles(
         Polarities to try: 1 bright, -1 dark.
     depth_factor
         Multiplies the depth of the neck at which particles are taken apart.
-    pixels
-        About how many pixels of the shrunk picture are looked at.
 
     Returns
     -------
@@ -50,9 +46,9 @@ def find_separate_particles(
         Particles from 1, in no particular order.
     """
     annotations = find_annotations(image)
-    factor = min(1.0, math.sqrt(pixels / image.size))
+    factor = min(1.0, math.sqrt(WORK_PIXELS / image.size))
     labels = None
-    if factor < _LARGE and pixels == WORK_PIXELS:
+    if factor < _LARGE:
         labels = _find_small(image, annotations, factor, signs, depth_factor)
     if labels is None:
         _, labels, _ = _look(image, annotations, factor, signs, depth_factor)
@@ -140,6 +136,17 @@ def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = N
     )
 
 
+def nearest_pixels(
+    wanted: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of a shrunk picture that each row and column of the large one lies on."""
+    rows, columns = (
+        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
+        for new, old in zip(wanted, shape, strict=True)
+    )
+    return rows, columns
+
+
 def _drawn_at(labels: Labels, image: Image) -> Labels:
     """Draw particles found on a shrunk picture at the picture's own resolution.
 
@@ -158,10 +165,7 @@ def _drawn_at(labels: Labels, image: Image) -> Labels:
     unsure = ~core & ~beyond & inside_known & outside_known
     level = (inside + outside) / 2
     side = np.sign(inside - outside)
-    rows, columns = (
-        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
-        for new, old in zip(image.shape, labels.shape, strict=True)
-    )
+    rows, columns = nearest_pixels(image.shape, labels.shape)
     at = np.ix_(rows, columns)
     drawn = np.asarray(labels[at], dtype=np.int32)
     where = np.flatnonzero(unsure[at])

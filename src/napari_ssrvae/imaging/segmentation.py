@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,7 @@ from napari_ssrvae.imaging.candidates import (
     local_contrast,
     recipes,
 )
-from napari_ssrvae.imaging.finding import (
-    QUICK_PIXELS,
-    WORK_PIXELS,
-    find_separate_particles,
-)
+from napari_ssrvae.imaging.finding import find_separate_particles
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
     SADDLE,
@@ -111,35 +106,11 @@ def segment_with(
     return _by_threshold(plain, settings)
 
 
-def segment_progressively(
-    image_or_micrograph: ArrayLike | Micrograph, settings: SegmentationSettings
-) -> Iterator[NDArray[np.int32]]:
-    """Find the particles of a micrograph, at first quickly and roughly, then as well as possible.
-
-    Parameters
-    ----------
-    image_or_micrograph, settings
-        As `segment_with` takes them.
-
-    Yields
-    ------
-    (H, W) int32
-        A first answer, where the answer itself takes more than a moment, and at last what
-        `segment_with` returns.
-    """
-    given = as_micrograph(image_or_micrograph).image
-    if settings.method == "auto" and settings.split_touching and given.size > 2 * QUICK_PIXELS:
-        yield _separate(given, settings, QUICK_PIXELS)
-    yield segment_with(image_or_micrograph, settings)
-
-
-def _separate(
-    image: NDArray[Any], settings: SegmentationSettings, pixels: int = WORK_PIXELS
-) -> NDArray[np.int32]:
+def _separate(image: NDArray[Any], settings: SegmentationSettings) -> NDArray[np.int32]:
     """Particles one by one, the best of many proposals."""
     depth_factor = _DEPTH_RANGE ** (1 - 2 * settings.split_strength)
     labels = find_separate_particles(
-        image.astype(np.float32), _SIGNS[settings.polarity], depth_factor, pixels
+        image.astype(np.float32), _SIGNS[settings.polarity], depth_factor
     )
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
 

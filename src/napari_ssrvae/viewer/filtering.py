@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.imaging import ParticleFilter
 from napari_ssrvae.library.editing import delete_particles
 from napari_ssrvae.viewer import finding_steps as steps
-from napari_ssrvae.viewer.placement import keeping_active_layer, place
+from napari_ssrvae.viewer.overlay import Overlay
 
 if TYPE_CHECKING:
     from napari_ssrvae.viewer.workbench import Workbench
@@ -40,14 +38,13 @@ class Filtering(QObject):
         self.viewer = workbench.viewer
         self.wanted = ParticleFilter()
         self.seen: steps.Filtered | None = None
-        self.layer: Labels | None = None
+        self.overlay = Overlay(self.viewer, "filtered out", GONE_COLOR, opacity=0.5)
         self.on = False
         self._soon = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._soon.timeout.connect(self.look)
         self.session.particles_changed.connect(self._on_particles)
         self.session.active_changed.connect(self._on_particles)
         self.session.micrographs_changed.connect(self._on_particles)
-        self.viewer.layers.events.removed.connect(self._on_removed)
 
     def start(self) -> None:
         """Measure the particles, so that the sliders know their range."""
@@ -138,40 +135,14 @@ class Filtering(QObject):
             back = "it" if lost == 1 else "them"
             self.workbench.refuse(f"{lost} {text}: undo brings {back} back.")
 
-    # -- the layer -------------------------------------------------------------------------
-    def is_ours(self, layer: Any) -> bool:
-        """Say whether this layer shows what would go."""
-        return layer is not None and layer == self.layer
-
     def _show(self, seen: steps.Filtered | None) -> None:
-        there = self.layer is not None and self.layer in self.viewer.layers
         if seen is None or not seen.gone.size:
-            if there:
-                self.viewer.layers.remove(self.layer)
+            self.overlay.hide()
             return
         lut = np.zeros(int(seen.of.max(initial=0)) + 1, np.uint8)
         lut[seen.gone] = 1
-        data, key = lut[seen.of], self.session.active_key or 0
-        if there and self.layer is not None and self.layer.data.shape == data.shape:
-            self.layer.data = data
-            place(self.layer, self.workbench.mirror.groups[key].image)
-        else:
-            if there:
-                self.viewer.layers.remove(self.layer)
-            colors = {None: GONE_COLOR, 0: "transparent", 1: GONE_COLOR}
-            self.layer = Labels(
-                data,
-                name="filtered out",
-                colormap=DirectLabelColormap(color_dict=colors),
-                opacity=0.5,
-            )
-            place(self.layer, self.workbench.mirror.groups[key].image)
-            with keeping_active_layer(self.viewer):
-                self.viewer.add_layer(self.layer)
-
-    def _on_removed(self, event: Any) -> None:
-        if event.value is self.layer:
-            self.layer = None
+        key = self.session.active_key or 0
+        self.overlay.show(lut[seen.of], self.workbench.mirror.groups[key].image)
 
     def shutdown(self) -> None:
         """Stop waiting, and disconnect."""
@@ -179,4 +150,4 @@ class Filtering(QObject):
         self.session.particles_changed.disconnect(self._on_particles)
         self.session.active_changed.disconnect(self._on_particles)
         self.session.micrographs_changed.disconnect(self._on_particles)
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.overlay.shutdown()

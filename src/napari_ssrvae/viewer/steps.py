@@ -6,11 +6,8 @@ progress is told: a number from 0 to 1 is the share of the job that is done.
 
 from __future__ import annotations
 
-import gc
-import os
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +20,7 @@ from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.slices import Index, SliceReader
 from napari_ssrvae.library.session import MicrographState
+from napari_ssrvae.viewer.beside_a_window import beside_a_window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,33 +123,17 @@ class CutOut:
         return CutOut(more.micrograph, patches, measures.iloc[order], more.alike)
 
 
-@contextmanager
-def beside_a_window() -> Iterator[None]:
-    """Keep the window alive while this thread trains.
-
-    Torch leaves one core to the window. And what exists already (half a million objects in napari)
-    is kept out of Python's garbage collections, which a training provokes often: a full one stops
-    every thread for a third of a second. It is collected again afterwards.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        torch.set_num_threads(before)
-
-
 def find(
-    micrograph: Micrograph, settings: SegmentationSettings
-) -> Generator[None, None, NDArray[np.int32]]:
-    """Segment one micrograph."""
-    yield
+    micrograph: Micrograph,
+    settings: SegmentationSettings,
+    seen: tuple[slice, slice] | None = None,
+) -> Generator[NDArray[np.int32] | None, None, NDArray[np.int32]]:
+    """Segment one micrograph; a first answer is yielded where the answer takes a while."""
+    yield None
+    from napari_ssrvae.imaging.first_look import first_look
     from napari_ssrvae.imaging.segmentation import segment_with
 
+    yield first_look(micrograph, settings, seen)
     return segment_with(micrograph, settings)
 
 

@@ -14,7 +14,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_ssrvae.viewer import finding_steps as steps
-from napari_ssrvae.viewer.placement import keeping_active_layer, place
+from napari_ssrvae.viewer.overlay import Overlay
+from napari_ssrvae.viewer.placement import place
 
 if TYPE_CHECKING:
     from napari_ssrvae.imaging import PixelClassifier
@@ -45,7 +46,9 @@ class Strokes(QObject):
         self.workbench, self.session = workbench, workbench.session
         self.viewer = workbench.viewer
         self.layer: Labels | None = None
-        self.result: Labels | None = None
+        self.result = Overlay(
+            self.viewer, "found from strokes", RESULT_COLOR, opacity=0.9, contour=2
+        )
         self.classifier: PixelClassifier | None = None
         self.found: NDArray[np.int32] | None = None
         self.on = False
@@ -79,9 +82,9 @@ class Strokes(QObject):
         self._pause.stop()
         self.workbench.jobs.cancel(KIND)
         self.found = None
-        for layer in (self.layer, self.result):
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        if self.layer is not None and self.layer in self.viewer.layers:
+            self.viewer.layers.remove(self.layer)
+        self.result.hide()
         self.changed.emit()
 
     def take_brush(self, value: int) -> None:
@@ -136,7 +139,7 @@ class Strokes(QObject):
     # -- layers ----------------------------------------------------------------------------
     def is_ours(self, layer: Any) -> bool:
         """Say whether this layer holds strokes or what they find."""
-        return layer is not None and layer in (self.layer, self.result)
+        return self.result.is_ours(layer) or (layer is not None and layer is self.layer)
 
     def _on_active(self) -> None:
         self.found = None
@@ -174,38 +177,17 @@ class Strokes(QObject):
 
     def _show_result(self, labels: NDArray[np.int32] | None) -> None:
         """Show what the strokes find, below them; None takes it away."""
-        there = self.result is not None and self.result in self.viewer.layers
         if labels is None:
-            if there:
-                self.viewer.layers.remove(self.result)
-            return
-        if there and self.result is not None and self.result.data.shape == labels.shape:
-            self.result.data = labels
-            return
-        if there:
-            self.viewer.layers.remove(self.result)
-        colors = {None: RESULT_COLOR, 0: "transparent"}
-        self.result = Labels(
-            labels,
-            name="found from strokes",
-            colormap=DirectLabelColormap(color_dict=colors),
-            opacity=0.9,
-        )
-        self.result.contour = 2
-        place(self.result, self.workbench.mirror.groups[self._shown or 0].image)
-        with keeping_active_layer(self.viewer):
-            self.viewer.add_layer(self.result)
-            if self.layer in self.viewer.layers:
-                top = self.viewer.layers.index(self.layer)
-                self.viewer.layers.move(len(self.viewer.layers) - 1, top)
+            self.result.hide()
+        else:
+            image = self.workbench.mirror.groups[self._shown or 0].image
+            self.result.show(labels, image, below=self.layer)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.layer:
             self._keep()  # what was painted stays, whoever took the layer away
             self.layer = None
             self.changed.emit()
-        elif event.value is self.result:
-            self.result = None
 
     def _on_tool(self, *_: object) -> None:
         layer = self.layer
@@ -280,7 +262,7 @@ class Strokes(QObject):
         self._examples.update(learnt.examples)
         if not learnt.quick:
             self.found = learnt.labels
-        elif self.result is not None and self.result in self.viewer.layers:
+        elif self.result.visible:
             return  # outlines of particles stay until there are new ones
         self._show_result(learnt.labels)
         self.changed.emit()
@@ -343,3 +325,4 @@ class Strokes(QObject):
         self._pause.stop()
         self.session.active_changed.disconnect(self._on_active)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.result.shutdown()

@@ -30,6 +30,7 @@ from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.correcting import Correcting
 from napari_ssrvae.viewer.files import Files
 from napari_ssrvae.viewer.filtering import Filtering
+from napari_ssrvae.viewer.finding import Finding
 from napari_ssrvae.viewer.info_bars import InfoBars
 from napari_ssrvae.viewer.jobs import Jobs
 from napari_ssrvae.viewer.layers import LayerMirror
@@ -116,8 +117,12 @@ class Workbench(QObject):
         self.testing, self.files = Testing(self), Files(self)
         self.units = WorldUnits(viewer, session, self.mirror)
         self.info_bars, self.measuring = InfoBars(self), BarMeasuring(self)
-        self.strokes, self.filtering = Strokes(self), Filtering(self)
-        self.adoption.spared = (self.strokes.is_ours, self.filtering.is_ours)
+        self.finding, self.strokes, self.filtering = Finding(self), Strokes(self), Filtering(self)
+        self.adoption.spared = (
+            self.finding.first.is_ours,
+            self.strokes.is_ours,
+            self.filtering.overlay.is_ours,
+        )
         self.picker.next_wanted.connect(self.suggesting.go_on)
         self.picker.accept_wanted.connect(self.suggesting.accept)
         self.picker.elsewhere.connect(self.activate)
@@ -224,20 +229,7 @@ class Workbench(QObject):
     # -- particles -------------------------------------------------------------------------
     def find_particles(self, settings: SegmentationSettings) -> None:
         """Segment the active micrograph."""
-        key, state = self.session.active_key, self.session.active
-        if key is None or state is None:
-            self.refuse("There is no micrograph: drop one onto the window first.")
-            return
-        self.mirror.flush()
-        self.stacks.keep(key)
-        self.jobs.start(
-            "find",
-            steps.find,
-            state.micrograph,
-            settings,
-            title=f"Finding particles in {state.micrograph.name}",
-            on_done=partial(self._on_found, key, settings, state.labels),
-        )
+        self.finding.find(settings)
 
     def corrected_meanwhile(self, key: int, before: Any, found: Any) -> bool:
         """Say whether particles that were looked for would replace what was corrected meanwhile."""
@@ -256,16 +248,6 @@ class Workbench(QObject):
             )
             return True
         return state is None
-
-    def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
-        if self.corrected_meanwhile(key, before, labels):
-            return
-        lost = self.session.set_particles(key, labels, recipe=settings)
-        if lost:
-            self.refuse(
-                f"{lost} hand label{'s' if lost > 1 else ''} had no matching particle any more; "
-                "undo brings them back."
-            )
 
     def use_labels_layer(self, name: str) -> None:
         """Take a Labels layer that was made elsewhere as the particles."""
@@ -470,6 +452,7 @@ class Workbench(QObject):
         self.retraining.shutdown()
         self.stack_work.shutdown()
         self.testing.shutdown()
+        self.finding.shutdown()
         self.strokes.shutdown()
         self.filtering.shutdown()
         self.picker.shutdown()

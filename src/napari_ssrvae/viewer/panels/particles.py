@@ -76,8 +76,7 @@ class ParticlesPanel(Panel):
         self.strokes.setVisible(False)
         self.body.addWidget(self.strokes)
         self.find = QPushButton("Find particles")
-        self.find.setToolTip("Segment the micrograph with these settings")
-        self.find.clicked.connect(self._find)
+        self.find.clicked.connect(self._find_or_stop)
         self.body.addWidget(self.find)
         self._build_all_slices()
         self._build_elsewhere()
@@ -203,8 +202,13 @@ class ParticlesPanel(Panel):
         for layer in layers:
             self.elsewhere.addItem(layer.name)
         self.elsewhere.setVisible(bool(layers))
-        busy = self.workbench.jobs.running("find")
-        self.find.setEnabled(not busy)
+        busy = self.workbench.finding.busy
+        self.find.setText("Stop" if busy else "Find particles")
+        self.find.setToolTip(
+            "Look no further; the particles stay as they were"
+            if busy
+            else "Segment the micrograph with these settings"
+        )
         state = self.session.active
         self.filters.setVisible(state is not None and bool(state.particle_ids.size))
         self.strokes.refresh()
@@ -278,6 +282,12 @@ class ParticlesPanel(Panel):
     def _find_again(self) -> None:
         # Another micrograph may be active by now.
         if self._is_live() and self.isVisible():
+            self._find()
+
+    def _find_or_stop(self) -> None:
+        if self.workbench.finding.busy:
+            self.workbench.finding.stop()
+        else:
             self._find()
 
     def _find(self) -> None:
