@@ -12,6 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_ssrvae.imaging.filters import (
+    distance_inside,
+    fill_all_holes,
+    gaussian,
+    highest,
+    lowest,
+    nearest_outside,
+)
 from napari_ssrvae.imaging.infobar import find_info_bar
 
 Image = NDArray[np.float32]
@@ -71,9 +79,7 @@ def inpaint(image: Image, mask: Mask) -> Image:
     inside, values = mask[part], image[part]
     if inside.all():
         return image
-    nearest = ndi.distance_transform_edt(inside, return_distances=False, return_indices=True)
-    guess = values[tuple(nearest)]
-    soft = ndi.gaussian_filter(guess, 5)
+    soft = gaussian(nearest_outside(values, inside), 5)
     filled[part] = np.where(inside, soft, values)
     return filled
 
@@ -81,8 +87,7 @@ def inpaint(image: Image, mask: Mask) -> Image:
 def _lettering(part: Image, side: int) -> Mask:
     """Annotations in a strip whose grey values go from 0 to 1."""
     found = np.zeros(part.shape, dtype=bool)
-    lowest = ndi.minimum_filter(part, _REACH)
-    highest = ndi.maximum_filter(part, _REACH)
+    floor, ceiling = lowest(part, _REACH), highest(part, _REACH)
     for extreme in (1, 0):
         near = part >= 1 - _NEAR_VALUE if extreme else part <= _NEAR_VALUE
         labels, count = ndi.label(near, structure=_EIGHT)
@@ -96,20 +101,20 @@ def _lettering(part: Image, side: int) -> Mask:
                 for s, n in zip(box, part.shape, strict=True)
             )
             own = labels[wide] == number
-            if _is_burnt_in(part[wide], own, extreme, lowest[wide], highest[wide], side):
-                found[wide] |= ndi.binary_fill_holes(own)
-    return ndi.maximum_filter(found, 7) if found.any() else found
+            if _is_burnt_in(part[wide], own, extreme, floor[wide], ceiling[wide], side):
+                found[wide] |= fill_all_holes(own)
+    return highest(found, 7) if found.any() else found
 
 
 def _is_burnt_in(
-    part: Image, own: Mask, extreme: int, lowest: Image, highest: Image, side: int
+    part: Image, own: Mask, extreme: int, floor: Image, ceiling: Image, side: int
 ) -> bool:
     """Whether one connected piece of extreme grey value is a letter, a bar or a box."""
-    rim = ndi.maximum_filter(own, 5) & ~ndi.maximum_filter(own, 3)
+    rim = highest(own, 5) & ~highest(own, 3)
     if not rim.any():
         return False
     # the rim two pixels outside: how far has the step got there?
-    beyond = lowest if extreme else 1 - highest
+    beyond = floor if extreme else 1 - ceiling
     here = part if extreme else 1 - part
     step = 1 - beyond[rim]
     real = step > _STEP
@@ -119,10 +124,10 @@ def _is_burnt_in(
     hard = float((done[real] > _HARD).mean())
     if hard < _HARD_SHARE:
         return False
-    filled = ndi.binary_fill_holes(own)
+    filled = fill_all_holes(own)
     rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
     box = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
     if float(filled.sum()) / box > 0.93:
         return True  # a bar or a box
-    thickness = float(ndi.distance_transform_edt(np.pad(own, 1)).max())
+    thickness = float(distance_inside(np.pad(own, 1)).max())
     return thickness <= _THIN * side

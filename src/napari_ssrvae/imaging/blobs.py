@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging.candidates import Image
+from napari_ssrvae.imaging.filters import fill_all_holes
 from napari_ssrvae.imaging.proposals import Labels
 from napari_ssrvae.imaging.segment_features import weighted_median
 
@@ -127,5 +128,5 @@ def _draw(
     middle = pieces[min(round(y) - top, len(values) - 1), min(round(x) - left, own.shape[1] - 1)]
     if middle == 0:
         return False
-    labels[part][ndi.binary_fill_holes(pieces == middle) & (labels[part] == 0)] = number
+    labels[part][fill_all_holes(pieces == middle) & (labels[part] == 0)] = number
     return True

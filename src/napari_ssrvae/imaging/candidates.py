@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.filters import threshold_multiotsu, threshold_otsu, threshold_triangle
 
+from napari_ssrvae.imaging.filters import gaussian, highest, mean_around, resize
+
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -48,7 +50,7 @@ def flatten(image: Image) -> Image:
         Background at about 0, same contrast.
     """
     step = max(1, min(_COARSE, min(image.shape) // 32))
-    coarse = ndi.uniform_filter(image, step)[::step, ::step]
+    coarse = mean_around(image, step)[::step, ::step]
     sigma = max(coarse.shape) / 10
     background = np.full_like(coarse, most_frequent(coarse))
     for _ in range(3):
@@ -65,21 +67,15 @@ def flatten(image: Image) -> Image:
         overall = float(np.average(coarse, weights=weight))
         # far from any background pixel there is nothing better than the whole image's
         prior = 0.02
-        mean = ndi.gaussian_filter(coarse * weight, sigma, mode="nearest") + prior * overall
-        background = mean / (ndi.gaussian_filter(weight, sigma, mode="nearest") + prior)
-    return np.asarray(image - enlarge(background, image.shape), dtype=np.float32)
+        mean = gaussian(coarse * weight, sigma, edge="nearest") + prior * overall
+        background = mean / (gaussian(weight, sigma, edge="nearest") + prior)
+    return np.asarray(image - resize(background, image.shape), dtype=np.float32)
 
 
 def local_contrast(image: Image) -> Image:
     """Subtract the mean of the wider neighbourhood, particles and all."""
     sigma = max(image.shape) / 25
-    return np.asarray(image - ndi.gaussian_filter(image, sigma, truncate=3), dtype=np.float32)
-
-
-def enlarge(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Bring a coarse image back to a shape by linear interpolation."""
-    factors = [new / old for new, old in zip(shape, image.shape, strict=True)]
-    return np.asarray(ndi.zoom(image, factors, order=1, grid_mode=True, mode="nearest"))
+    return np.asarray(image - gaussian(image, sigma, reach=3), dtype=np.float32)
 
 
 def most_frequent(values: NDArray[Any]) -> float:
@@ -200,13 +196,13 @@ class Criterion:
     """
 
     def __init__(self, image: Image) -> None:
-        edge = np.hypot(*np.gradient(ndi.gaussian_filter(image, 0.7)))
+        edge = np.hypot(*np.gradient(gaussian(image, 0.7)))
         self._strong = edge > np.quantile(edge, _STRONG_EDGE)
         self._strong_count = max(int(np.count_nonzero(self._strong)), 1)
         strength = float(edge[self._strong].mean()) if self._strong.any() else 1.0
         # the gradient of pure noise is Rayleigh-distributed: its 20 % quantile is 0.668 σ
         noise = float(np.quantile(edge, 0.2)) / 0.668
-        self._edge = ndi.maximum_filter(edge, 3)
+        self._edge = highest(edge, 3)
         self._real = np.minimum(self._edge / max(_REAL_EDGE * noise, 0.1 * strength), 1)
         self._curvature = _isophote_curvature(image, 1e-6 * strength)
 
@@ -230,7 +226,7 @@ class Criterion:
         if not outline.any():
             return 0.0
         precision = float(self._real[outline].mean())
-        beside = ndi.uniform_filter(mask.astype(np.float32), 7) > 0.5 / 7**2
+        beside = mean_around(mask, 7) > 0.5 / 7**2
         explained = np.count_nonzero(self._strong & beside) / self._strong_count
         weight = self._edge[outline]
         bulges = weight[sign * self._curvature[outline] > 0].sum() / max(float(weight.sum()), 1e-9)
@@ -243,7 +239,7 @@ def _isophote_curvature(image: Image, least: float) -> NDArray[np.float32]:
     It looks at one side of a line only, so that a narrow gap between two particles is told from
     a narrow particle: minus the divergence of the gradient's direction.
     """
-    dy, dx = np.gradient(ndi.gaussian_filter(image, _CURVATURE_SIGMA))
+    dy, dx = np.gradient(gaussian(image, _CURVATURE_SIGMA))
     length = np.hypot(dy, dx) + least + float(np.finfo(np.float32).tiny)
     return np.asarray(-(np.gradient(dy / length, axis=0) + np.gradient(dx / length, axis=1)))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging.annotations import find_annotations, inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments, recipe_of
+from napari_ssrvae.imaging.filters import gaussian, highest, lowest, mean_around, resize
 from napari_ssrvae.imaging.proposals import Labels, versions
 
 WORK_PIXELS = 200_000
@@ -129,11 +129,8 @@ def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = N
         shape = tuple(max(round(n * factor), 8) for n in image.shape)
     rest = blocks.shape[0] / shape[0]
     if rest > 1.02:
-        blocks = ndi.gaussian_filter(blocks, (rest - 1) / 2)
-    factors = [new / old for new, old in zip(shape, blocks.shape, strict=True)]
-    return np.asarray(
-        ndi.zoom(blocks, factors, order=1, grid_mode=True, mode="nearest"), dtype=np.float32
-    )
+        blocks = gaussian(blocks, (rest - 1) / 2)
+    return resize(blocks, shape)
 
 
 def nearest_pixels(
@@ -157,8 +154,8 @@ def _drawn_at(labels: Labels, image: Image) -> Labels:
         return labels
     # what a pixel is compared with is worked out on the shrunk picture: 16 million are many
     small = shrink(image, labels.shape[0] / image.shape[0], labels.shape)
-    grown = ndi.maximum_filter(labels, 3)
-    core = ndi.minimum_filter(labels > 0, 3)
+    grown = highest(labels, 3)
+    core = lowest(labels > 0, 3)
     beyond = grown == 0
     inside, inside_known = _mean_where(small, core, 7)
     outside, outside_known = _mean_where(small, beyond, 7)
@@ -171,7 +168,7 @@ def _drawn_at(labels: Labels, image: Image) -> Labels:
     where = np.flatnonzero(unsure[at])
     row, column = np.divmod(where, image.shape[1])
     row, column = rows[row], columns[column]
-    values = ndi.gaussian_filter(image, 0.8).ravel()[where]
+    values = gaussian(image, 0.8).ravel()[where]
     particle = (values - level[row, column]) * side[row, column] > 0
     drawn.ravel()[where] = np.where(particle, grown[row, column], 0)
     return drawn
@@ -179,7 +176,7 @@ def _drawn_at(labels: Labels, image: Image) -> Labels:
 
 def _mean_where(image: Image, mask: Mask, side: int) -> tuple[Image, Mask]:
     """Mean around each pixel over those of a mask, and where there are any."""
-    weight = ndi.uniform_filter(mask.astype(np.float32), side)
-    total = ndi.uniform_filter(np.where(mask, image, np.float32(0)), side)
+    weight = mean_around(mask, side)
+    total = mean_around(np.where(mask, image, np.float32(0)), side)
     known = weight > 0.5 / side**2
-    return total / np.where(known, weight, 1), known
+    return np.asarray(total / np.where(known, weight, 1), dtype=np.float32), known

@@ -20,8 +20,9 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from napari_ssrvae.imaging.candidates import THRESHOLDS, Image, Mask, flatten
+from napari_ssrvae.imaging.filters import distance_inside
 from napari_ssrvae.imaging.micrograph import Micrograph
-from napari_ssrvae.imaging.objects import cut_threads, distance_inside, typical_radius
+from napari_ssrvae.imaging.objects import cut_threads, typical_radius
 from napari_ssrvae.imaging.pixel_features import shrink
 from napari_ssrvae.imaging.segment_shapes import outline_of, segment_scores
 from napari_ssrvae.imaging.segmentation import segment_with

@@ -11,6 +11,15 @@ from scipy import ndimage as ndi
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
+from napari_ssrvae.imaging.filters import (
+    dilated,
+    distance_inside,
+    eroded,
+    gaussian,
+    highest,
+    lowest,
+)
+
 Mask = NDArray[np.bool_]
 
 _EIGHT = np.ones((3, 3), dtype=bool)
@@ -27,12 +36,6 @@ _DIM_HOLE = 1.5  # of a typical particle's area: filled if brighter than backgro
 SADDLE = 0.88  # of the lower peak: particles whose neck is wider are one
 
 
-def distance_inside(mask: Mask) -> NDArray[np.float32]:
-    """Distance of each pixel to the background; the edge of the image is none."""
-    padded = np.pad(mask, 1, mode="edge")
-    return np.asarray(ndi.distance_transform_edt(padded)[1:-1, 1:-1], dtype=np.float32)
-
-
 def typical_radius(mask: Mask) -> float:
     """Radius in px of the particles that a mask is made of, alone or in clumps; 0 if empty.
 
@@ -41,11 +44,13 @@ def typical_radius(mask: Mask) -> float:
     """
     step = 2 if mask.size > _LARGE else 1
     distance = distance_inside(mask[::step, ::step])
-    peak = (distance == ndi.maximum_filter(distance, 5)) & (distance > 1)
+    peak = (distance == highest(distance, 5)) & (distance > 1)
     spots, count = ndi.label(peak, structure=_EIGHT)
     if count == 0:
         return float(distance.max()) * step
-    radii = np.sort(ndi.maximum(distance, spots, np.arange(1, count + 1)))
+    tops = np.zeros(count + 1, dtype=np.float32)
+    np.maximum.at(tops, spots[peak], distance[peak])
+    radii = np.sort(tops[1:])
     weight = np.cumsum(radii)
     return float(radii[np.searchsorted(weight, weight[-1] / 2)]) * step
 
@@ -64,7 +69,7 @@ def close_clumps(mask: Mask, contrast: NDArray[np.float32], radius: float) -> Ma
     """
     for share, most, least in _DIM:
         side = 2 * max(1, min(round(share * radius), most)) + 1
-        closed = ndi.minimum_filter(ndi.maximum_filter(mask, side), side)
+        closed = lowest(highest(mask, side), side)
         mask = mask | (closed & (contrast > least))
     return mask
 
@@ -104,13 +109,8 @@ def cut_threads(mask: Mask, radius: float) -> Mask:
     width = min(_THREAD * radius, _MAX_THREAD)
     if width < 1:
         return mask
-    step = 2 if mask.size > _LARGE and width > 2 else 1
-    core = distance_inside(mask[::step, ::step]) * step > width
-    if not core.any():
-        return mask
-    grown = ndi.distance_transform_edt(~core) * step <= width + 0.5 * step
-    grown = np.repeat(np.repeat(grown, step, axis=0), step, axis=1)
-    return np.asarray(mask & grown[: mask.shape[0], : mask.shape[1]])
+    core = eroded(mask, width)
+    return mask & dilated(core, width + 0.5) if core.any() else mask
 
 
 def number_objects(
@@ -197,7 +197,7 @@ def split_touching(mask: Mask, radius: float, saddle: float = SADDLE) -> NDArray
     saddle
         Of the lower peak: particles whose neck is wider are one.
     """
-    distance = ndi.gaussian_filter(distance_inside(mask), 0.08 * radius)
+    distance = gaussian(distance_inside(mask), 0.08 * radius)
     height = np.log(np.maximum(distance, 0.5))
     peaks, _ = ndi.label(h_maxima(height, -math.log(saddle)) & mask, structure=_EIGHT)
     labels = watershed(-distance, peaks, mask=mask)

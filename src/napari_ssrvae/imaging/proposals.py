@@ -17,7 +17,7 @@ from skimage.segmentation import watershed
 
 from napari_ssrvae.imaging.annotations import inpaint
 from napari_ssrvae.imaging.candidates import THRESHOLDS, Image, Mask, flatten
-from napari_ssrvae.imaging.objects import distance_inside
+from napari_ssrvae.imaging.filters import distance_inside, gaussian, highest, mean_around, resize
 
 Labels = NDArray[np.int32]
 
@@ -79,12 +79,12 @@ def versions(image: Image, annotations: Mask) -> dict[str, Image]:
         (H, W), left out.
     """
     clean = inpaint(image, annotations)
-    plain = ndi.gaussian_filter(clean, 0.8)
+    plain = gaussian(clean, 0.8)
     side = min(image.shape)
     return {
         "plain": plain,
         "flat": flatten(plain),
-        "soft": ndi.gaussian_filter(clean, 2.5),
+        "soft": gaussian(clean, 2.5),
         "near": plain - _mean_around(plain, 0.035 * side),
         "wide": plain - _mean_around(plain, 0.1 * side),
     }
@@ -193,9 +193,9 @@ def split_degrees(
         Index of the depth and the segment of each basin, for all depths that differ and, under
         the number of depths, for no splitting at all.
     """
-    soft = ndi.gaussian_filter(distance, 1.0)
+    soft = gaussian(distance, 1.0)
     soft[~mask] = 0
-    peaks = (soft == ndi.maximum_filter(soft, 5)) & mask
+    peaks = (soft == highest(soft, 5)) & mask
     markers, count = ndi.label(peaks, structure=_EIGHT)
     basins = np.asarray(watershed(-soft, markers, mask=mask), dtype=np.int32)
     pairs, saddles = _saddles(basins, soft)
@@ -269,9 +269,7 @@ def _mean_around(image: Image, sigma: float) -> Image:
     """Wide Gaussian mean, from a shrunk image."""
     step = max(1, int(sigma // 4))
     if step == 1 or min(image.shape) < 4 * step:
-        return np.asarray(ndi.gaussian_filter(image, sigma, truncate=3), dtype=np.float32)
-    from napari_ssrvae.imaging.candidates import enlarge
-
-    coarse = ndi.uniform_filter(image, step)[step // 2 :: step, step // 2 :: step]
-    soft = ndi.gaussian_filter(coarse, sigma / step, truncate=3)
-    return np.asarray(enlarge(soft, image.shape), dtype=np.float32)
+        return gaussian(image, sigma, reach=3)
+    coarse = mean_around(image, step)[step // 2 :: step, step // 2 :: step]
+    soft = gaussian(coarse, sigma / step, reach=3)
+    return resize(soft, image.shape)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging.candidates import Image, Mask
+from napari_ssrvae.imaging.filters import highest, lowest
 from napari_ssrvae.imaging.proposals import Proposal
 
 Values = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Surroundings:
         low, high = np.percentile(plain[::2, ::2], (1, 99))
         self.plain = (plain - np.float32(low)) / np.float32(max(high - low, 1e-6))
         self.gradient = np.hypot(*np.gradient(self.plain)).astype(np.float32)
-        self.near_gradient = ndi.maximum_filter(self.gradient, 3)
+        self.near_gradient = highest(self.gradient, 3)
         sample = self.gradient[::2, ::2]
         # the gradient of pure noise is Rayleigh-distributed: its 20 % quantile is 0.668 sigma
         self.noise = max(float(np.quantile(sample, 0.2)) / 0.668, 1e-4)
@@ -117,7 +117,7 @@ class Basins:
         self.cracks = _Cracks(proposal, around)
         self.support = self._support(y, x, first)
         mask = basins > 0
-        rim = ndi.maximum_filter(mask, 5) & ~ndi.minimum_filter(mask, 7)
+        rim = highest(mask, 5) & ~lowest(mask, 7)
         self.explained = np.count_nonzero(around.strong_pixels & rim) / around.strong_count
 
     def pixels_of(self, basin: int) -> Integers:

@@ -19,6 +19,7 @@ from napari_ssrvae.imaging.candidates import (
     local_contrast,
     recipes,
 )
+from napari_ssrvae.imaging.filters import fill_all_holes, gaussian, mean_around
 from napari_ssrvae.imaging.finding import find_separate_particles
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
@@ -100,7 +101,7 @@ def segment_with(
     if settings.method == "auto" and settings.split_touching:
         return _separate(given, settings)
     image = inpaint(given.astype(np.float32), find_annotations(given))
-    plain = ndi.gaussian_filter(image, settings.smoothing) if settings.smoothing else image
+    plain = gaussian(image, settings.smoothing)
     if settings.method == "log":
         return _blobs(plain, settings)
     return _by_threshold(plain, settings)
@@ -136,7 +137,7 @@ def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.in
     mask = recipe.mask(plain, flat)
     contrast = recipe.contrast(plain, flat)
     # dim middles of bright-rimmed particles count, the background inside a ring of them does not
-    radius = typical_radius(mask | (ndi.binary_fill_holes(mask) & (contrast > 0.5)))
+    radius = typical_radius(mask | (fill_all_holes(mask) & (contrast > 0.5)))
     if not settings.split_touching:
         mask = close_clumps(mask, contrast, radius)
     mask = fill_holes(mask, contrast, radius)
@@ -156,7 +157,7 @@ def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe
     """Score every candidate on a shrunk image; None where none is worth anything."""
     step = int(np.ceil(np.sqrt(plain.size / _CANDIDATE_PIXELS)))
     if step > 1:
-        plain, flat = (ndi.uniform_filter(a, step)[::step, ::step] for a in (plain, flat))
+        plain, flat = (mean_around(a, step)[::step, ::step] for a in (plain, flat))
     one = "otsu" if settings.method == "local" else settings.method
     names = tuple(THRESHOLDS) if settings.method == "auto" else (one,)
     criterion = Criterion(plain)
