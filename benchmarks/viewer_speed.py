@@ -1,4 +1,4 @@
-"""How quick the dock is: opening, clicks, recolouring, a lasso, stalls in training and predicting.
+"""How quick the dock is: opening, finding, clicks, recolouring, a lasso, stalls while it works.
 
 Needs a display (or ``xvfb-run -a -s "-screen 0 1600x1000x24"``). ``--part`` runs one part; each
 part runs in a process of its own, so that none profits from what another has loaded.
@@ -19,6 +19,8 @@ from _common import machine, table, write_json
 
 TARGETS = {
     "open the dock, napari is up (s)": 1.0,
+    "find in 1280x960, first look (s)": 1.0,
+    "find in 1280x960, all (s)": 5.0,
     "recolour 1,000 particles, 2048x2048 (ms)": 30.0,
     "recolour 60,000 particles, 2048x2048 (ms)": 30.0,
     "click to new colour, 2,000 particles (ms)": 50.0,
@@ -65,6 +67,44 @@ def opening() -> dict[str, float]:
     seconds = time.perf_counter() - start
     assert dock.isVisible()
     return {"open the dock, napari is up (s)": seconds}
+
+
+def finding() -> dict[str, float]:
+    """Time finding particles that touch: what is on the screen first, and all; medium and large."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    from napari_ssrvae.datasets import simulated_micrograph
+    from napari_ssrvae.viewer.panels.particles import ParticlesPanel
+
+    figures: dict[str, float] = {}
+    for shape, n in (((960, 1280), 300), ((4096, 4096), 5_000)):
+        viewer = new_viewer()
+        dock = open_dock(viewer)
+        micrograph, _, _ = simulated_micrograph(0, shape=shape, n_particles=n)
+        viewer.add_image(micrograph.image, name="simulated")
+        spin(1.0)
+        dock.warming.join()
+        spin(1.0)
+        panel, work = dock.panels[ParticlesPanel], dock.workbench.finding
+        panel.split.setChecked(True)
+        spin(1.0)
+        beats = Heartbeat()
+        QTest.mouseClick(panel.find, Qt.MouseButton.LeftButton)
+        first = None
+        while work.busy:
+            spin(0.01)
+            if first is None and work.first.visible:
+                first = time.perf_counter() - beats.start
+        size = f"find in {shape[1]}x{shape[0]}"
+        assert first is not None
+        assert dock.session.active.particle_ids.size > 0.9 * n
+        figures[f"{size}, first look (s)"] = first
+        figures[f"{size}, all (s)"] = time.perf_counter() - beats.start
+        spin(0.5)
+        figures |= {k: ms for k, ms in beats.stalls(size).items() if "longest" in k}
+        viewer.close()
+    return figures
 
 
 def recolouring() -> dict[str, float]:
@@ -354,6 +394,7 @@ def predicting() -> dict[str, float]:
 
 PARTS = {
     "opening": (opening, 5),
+    "finding": (finding, 3),
     "recolouring": (recolouring, 1),
     "clicks": (clicks, 3),
     "lasso": (lasso, 3),

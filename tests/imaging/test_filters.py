@@ -76,3 +76,14 @@ def test_nearest_outside(image: NDArray[np.float32], mask: NDArray[np.bool_]) ->
     beside = mask & (distance == 1)
     alone = beside & (filters.mean_around(mask, 3) > 7.5 / 9)  # one pixel outside is nearest
     assert np.array_equal(found[alone], image[tuple(at)][alone])
+
+
+def test_rims() -> None:
+    labels = np.zeros((9, 12), dtype=np.int32)
+    labels[0:6, 1:6], labels[0:6, 6:11] = 1, 2  # they touch each other and the frame
+    inside = np.zeros(labels.shape, dtype=bool)
+    inside[1:5, 2:5] = inside[1:5, 7:10] = True
+    assert np.array_equal(filters.rims(labels, 1), (labels > 0) & ~inside)
+    inside[:] = False
+    inside[2:4, 3] = inside[2:4, 8] = True
+    assert np.array_equal(filters.rims(labels, 2), (labels > 0) & ~inside)

@@ -139,8 +139,8 @@ class Filtering(QObject):
         if seen is None or not seen.gone.size:
             self.overlay.hide()
             return
-        lut = np.zeros(int(seen.of.max(initial=0)) + 1, np.uint8)
-        lut[seen.gone] = 1
+        lut = np.zeros(int(seen.of.max(initial=0)) + 1, bool)
+        lut[seen.gone] = True
         key = self.session.active_key or 0
         self.overlay.show(lut[seen.of], self.workbench.mirror.groups[key].image)
 

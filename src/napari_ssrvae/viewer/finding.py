@@ -30,9 +30,7 @@ class Finding:
 
     def __init__(self, workbench: Workbench) -> None:
         self.workbench, self.session = workbench, workbench.session
-        self.first = Overlay(
-            workbench.viewer, "particles, first look", FIRST_COLOR, opacity=0.9, contour=2
-        )
+        self.first = Overlay(workbench.viewer, "particles, first look", FIRST_COLOR, opacity=0.9)
         self.session.active_changed.connect(self._on_active)
 
     @property
@@ -74,12 +72,12 @@ class Finding:
         )
         return rows, columns
 
-    def _on_first(self, key: int, labels: NDArray[np.int32] | None) -> None:
+    def _on_first(self, key: int, outlines: NDArray[np.bool_] | None) -> None:
         state = self.session.active
-        if labels is None or state is None or key != self.session.active_key:
+        if outlines is None or state is None or key != self.session.active_key:
             return
-        if labels.shape == state.micrograph.shape:
-            self.first.show(labels, self.workbench.mirror.groups[key].image)
+        if outlines.shape == state.micrograph.shape:
+            self.first.show(outlines, self.workbench.mirror.groups[key].image)
 
     def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
         self.first.hide()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_ssrvae.imaging.pixel_classifier import Examples
     from napari_ssrvae.imaging.pixel_features import PixelFeatures
 
+OUTLINE = 2  # px
+
 
 @dataclass(frozen=True, eq=False)
 class Painted:
@@ -60,6 +62,8 @@ class Learnt:
         Micrograph key → what lies under its strokes.
     labels : (H, W) int32
         Particles, or 1 where a particle is likely as long as `quick`.
+    outlines : (H, W) bool
+        Of them.
     quick : bool
         Whether the particles are still being told apart.
     """
@@ -68,6 +72,7 @@ class Learnt:
     features: PixelFeatures
     examples: Mapping[int, Examples]
     labels: NDArray[np.int32]
+    outlines: NDArray[np.bool_]
     quick: bool
 
 
@@ -82,6 +87,7 @@ def learn_strokes(
     `before` was loaded from a file: what it learnt from counts too.
     """
     yield None
+    from napari_ssrvae.imaging.filters import rims
     from napari_ssrvae.imaging.pixel_classifier import (
         DETAIL_PIXELS,
         Examples,
@@ -113,11 +119,11 @@ def learn_strokes(
     yield None
     probability = classifier.probability(shown)
     likely = (probability > 0.5).astype(np.int32)
-    yield Learnt(classifier, shown, examples, likely, quick=True)
+    yield Learnt(classifier, shown, examples, likely, rims(likely, OUTLINE), quick=True)
     labels = classifier.segment(
         active.micrograph, settings, strokes=active.strokes, probability=probability
     )
-    return Learnt(classifier, shown, examples, labels, quick=False)
+    return Learnt(classifier, shown, examples, labels, rims(labels, OUTLINE), quick=False)
 
 
 def save_classifier(classifier: PixelClassifier, path: Path) -> Generator[None, None, Path]:

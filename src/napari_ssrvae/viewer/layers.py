@@ -26,6 +26,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.library.session import MicrographState, Session
+from napari_ssrvae.viewer.contours import draw_contours_quickly
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
 from napari_ssrvae.viewer.outlines import Outlines
 from napari_ssrvae.viewer.painting import Painting, write_part, write_pixels
@@ -392,8 +393,9 @@ class LayerMirror(QObject):
             name=f"{group.image.name} {what}",
             opacity=opacity,
             colormap=colormap,
-            visible=group is self.groups.get(self.session.active_key or -1),
+            visible=False,  # napari draws it anew for each of the following
         )
+        draw_contours_quickly(layer)
         layer.contour = contour
         layer.selected_label = 0
         place(layer, group.image)
@@ -401,6 +403,7 @@ class LayerMirror(QObject):
         above_image = lowest and group.image in layers
         with keeping_active_layer(self.viewer):
             layers.insert(layers.index(group.image) + 1 if above_image else len(layers), layer)
+        layer.visible = group is self.groups.get(self.session.active_key or -1)
         return layer
 
     def _on_placement(self, event: Any) -> None:

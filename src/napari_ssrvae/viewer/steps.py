@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Images drawn of each class.
 CLASS_IMAGES = 5
+# Pixels across the part in view for each of an outline's width: two or so on the screen.
+PIXELS_A_LINE = 500
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,18 @@ def find(
     micrograph: Micrograph,
     settings: SegmentationSettings,
     seen: tuple[slice, slice] | None = None,
-) -> Generator[NDArray[np.int32] | None, None, NDArray[np.int32]]:
-    """Segment one micrograph; a first answer is yielded where the answer takes a while."""
+) -> Generator[NDArray[np.bool_] | None, None, NDArray[np.int32]]:
+    """Segment one micrograph; outlines of a first look are yielded where it takes a while."""
     yield None
+    from napari_ssrvae.imaging.filters import rims
     from napari_ssrvae.imaging.first_look import first_look
     from napari_ssrvae.imaging.segmentation import segment_with
 
-    yield first_look(micrograph, settings, seen)
+    first = first_look(micrograph, settings, seen)
+    if first is not None:
+        rows, columns = seen or (slice(0, first.shape[0]), slice(0, first.shape[1]))
+        wide = max(rows.stop - rows.start, columns.stop - columns.start)
+        yield rims(first, max(1, round(wide / PIXELS_A_LINE)))
     return segment_with(micrograph, settings)
 
 

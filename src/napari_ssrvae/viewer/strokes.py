@@ -46,9 +46,7 @@ class Strokes(QObject):
         self.workbench, self.session = workbench, workbench.session
         self.viewer = workbench.viewer
         self.layer: Labels | None = None
-        self.result = Overlay(
-            self.viewer, "found from strokes", RESULT_COLOR, opacity=0.9, contour=2
-        )
+        self.result = Overlay(self.viewer, "found from strokes", RESULT_COLOR, opacity=0.9)
         self.classifier: PixelClassifier | None = None
         self.found: NDArray[np.int32] | None = None
         self.on = False
@@ -175,13 +173,13 @@ class Strokes(QObject):
             self.viewer.add_layer(self.layer)
         self._show_result(None)
 
-    def _show_result(self, labels: NDArray[np.int32] | None) -> None:
+    def _show_result(self, outlines: NDArray[np.bool_] | None) -> None:
         """Show what the strokes find, below them; None takes it away."""
-        if labels is None:
+        if outlines is None:
             self.result.hide()
         else:
             image = self.workbench.mirror.groups[self._shown or 0].image
-            self.result.show(labels, image, below=self.layer)
+            self.result.show(outlines, image, below=self.layer)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.layer:
@@ -264,7 +262,7 @@ class Strokes(QObject):
             self.found = learnt.labels
         elif self.result.visible:
             return  # outlines of particles stay until there are new ones
-        self._show_result(learnt.labels)
+        self._show_result(learnt.outlines)
         self.changed.emit()
 
     def use(self) -> None:
