@@ -218,7 +218,10 @@ class ParticlesPanel(Panel):
         elif state is None or state.labels is None:
             self.count.setText("")
         elif state.particle_ids.size == 0:
-            self.count.setText("No particles found: try another method or a smaller minimum size.")
+            kept = " Or keep those on the border." if self.border.isChecked() else ""
+            self.count.setText(
+                f"No particles found: try another method or a smaller minimum size.{kept}"
+            )
         else:
             corrected = ", corrected by hand" if state.corrected else ""
             self.count.setText(self._counted(state.particle_ids.size) + corrected)
