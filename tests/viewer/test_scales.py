@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_ssrvae.imaging import propose_size
 from napari_ssrvae.library import ParticleLibrary
 from napari_ssrvae.library.micrograph_state import MicrographState
 from napari_ssrvae.viewer import steps
@@ -127,3 +128,25 @@ def test_the_share_that_is_done_is_napari_s_business_alone(hands: Any) -> None:
     assert got == ["a result"]
     assert shown[0] == 25
     assert 100 in shown
+
+
+def test_small_particles_are_shown_larger_on_request(hands: Any) -> None:
+    image = np.full((420, 600), 40, np.uint8)
+    y, x = np.mgrid[:420, :600]
+    discs = [(60 + 70 * (k // 8), 50 + 70 * (k % 8), 8) for k in range(32)]
+    for row, column, radius in [*discs, (350, 120, 40), (350, 300, 40), (350, 480, 40)]:
+        image[np.hypot(y - row, x - column) <= radius] = 200
+    image = image + np.random.default_rng(0).integers(0, 20, image.shape).astype(np.uint8)
+    hands.viewer.add_image(image, name="unlike")
+    hands.wait(lambda: hands.session.active is not None)
+    assert hands.find() == 35
+    ids = hands.session.active.particle_ids.tolist()
+    hands.session.label(hands.session.active_key, dict.fromkeys(ids[:3], 1) | {ids[-1]: 2})
+    hands.settle()
+    hands.workbench.settings.max_seconds = 2
+    panel = hands.panel("Train")
+    hands.click(panel.fine)
+    assert hands.workbench.settings.fine_patches
+    hands.train()
+    patches = hands.session.workflow.patches
+    assert patches.size == propose_size(hands.session.active.labels) > 48

@@ -46,6 +46,7 @@ def read_settings() -> Settings:
         ),
         patch_size=training.patch_size,
         common_scale=training.common_scale,
+        fine_patches=training.fine_patches,
         max_seconds=training.max_seconds or None,
         retrain=training.retrain,
         click_labels=dock.click_labels,
@@ -63,7 +64,7 @@ def stored_values(settings: Settings, name: str) -> dict[tuple[str, str], Any]:
         values["min_area"] = int(values["min_area"] or 0)
         return {("segmentation", key): value for key, value in values.items()}
     value = getattr(settings, name)
-    if name in ("patch_size", "common_scale", "max_seconds", "retrain"):
+    if name in ("patch_size", "common_scale", "fine_patches", "max_seconds", "retrain"):
         return {("training", name): value or 0 if name == "max_seconds" else value}
     return {("dock", name): value}
 

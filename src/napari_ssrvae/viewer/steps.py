@@ -199,18 +199,20 @@ def train(
     classes: tuple[ParticleClass, ...],
     settings: SegmentationSettings,
     patches: PatchSettings,
+    finely: bool,
     max_seconds: float | None,
     before: Workflow | None = None,
 ) -> Generator[Any, None, Trained]:
     """Cut the particles out, train on them, and classify them; yields one `EpochState` an epoch.
 
     `stop` ends the training early; the best model so far is used as if it had finished. Goes on
-    from the model of `before`, if given, with patches as that one knows them.
+    from the model of `before`, if given, with patches as that one knows them. `finely`: patches
+    have as many pixels as the small particles need, and not fewer than `patches` say.
     """
     yield None
     from napari_ssrvae.library.workflow import iter_train_workflow
 
-    particles = yield from _cut_for_training(micrographs, patches, before)
+    particles = yield from _cut_for_training(micrographs, patches, finely, before)
     training = iter_train_workflow(
         particles,
         [m.hand_labels for m in micrographs],
@@ -230,6 +232,7 @@ def train(
 def hold_labels_back(
     micrographs: Sequence[FrozenMicrograph],
     patches: PatchSettings,
+    finely: bool,
     max_seconds: float | None,
     workflow: Workflow | None = None,
 ) -> Generator[QualityProgress | float | None, None, LabelTest]:
@@ -240,7 +243,7 @@ def hold_labels_back(
     yield None
     from napari_ssrvae.library.label_test import iter_label_test
 
-    particles = yield from _cut_for_training(micrographs, patches, workflow)
+    particles = yield from _cut_for_training(micrographs, patches, finely, workflow)
     keys = [m.key for m in micrographs]
     with beside_a_window():
         return (
@@ -254,14 +257,21 @@ def hold_labels_back(
 
 
 def _cut_for_training(
-    micrographs: Sequence[FrozenMicrograph], patches: PatchSettings, before: Workflow | None
+    micrographs: Sequence[FrozenMicrograph],
+    patches: PatchSettings,
+    finely: bool,
+    before: Workflow | None,
 ) -> Generator[float, None, list[Particles]]:
     """Cut the particles of all micrographs out at one scale in nm: the model's, or the first's."""
+    from napari_ssrvae.imaging import propose_size
     from napari_ssrvae.library.alike import common_pixel_size
 
     pixel_size = common_pixel_size(m.micrograph.pixel_size for m in micrographs)
     if before is not None:
         patches, pixel_size = before.patches, before.pixel_size
+    elif finely:
+        needed = propose_size(micrographs[0].labels)
+        patches = replace(patches, size=max(patches.size, needed))
     particles = []
     for number, m in enumerate(micrographs):
         part = yield from _cut(m, patches, pixel_size, part=(number, len(micrographs)))

@@ -133,6 +133,7 @@ class Testing(QObject):
             steps.hold_labels_back,
             micrographs,
             self.workbench.settings.patches,
+            self.workbench.settings.fine_patches,
             self.workbench.settings.max_seconds,
             workflow,
             title=None,

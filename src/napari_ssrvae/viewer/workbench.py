@@ -64,6 +64,7 @@ class Settings:
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     patch_size: int = 48
     common_scale: bool = True
+    fine_patches: bool = False
     max_seconds: float | None = None
     retrain: bool = True
     click_labels: bool = True
@@ -350,6 +351,7 @@ class Workbench(QObject):
             self.session.classes,
             recipe if isinstance(recipe, SegmentationSettings) else self.settings.segmentation,
             self.settings.patches,
+            self.settings.fine_patches,
             self.settings.max_seconds,
             before,
             title=None,

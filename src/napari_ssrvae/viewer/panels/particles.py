@@ -75,7 +75,8 @@ class ParticlesPanel(Panel):
         self.strokes = StrokesBox(self.workbench)
         self.strokes.setVisible(False)
         self.body.addWidget(self.strokes)
-        self.find = QPushButton("Find particles")
+        self.find = QPushButton()
+        self._show_busy(False)
         self.find.clicked.connect(self._find_or_stop)
         self.body.addWidget(self.find)
         self._build_all_slices()
@@ -203,12 +204,7 @@ class ParticlesPanel(Panel):
             self.elsewhere.addItem(layer.name)
         self.elsewhere.setVisible(bool(layers))
         busy = self.workbench.finding.busy
-        self.find.setText("Stop" if busy else "Find particles")
-        self.find.setToolTip(
-            "Look no further; the particles stay as they were"
-            if busy
-            else "Segment the micrograph with these settings"
-        )
+        self._show_busy(busy)
         state = self.session.active
         self.filters.setVisible(state is not None and bool(state.particle_ids.size))
         self.strokes.refresh()
@@ -286,6 +282,14 @@ class ParticlesPanel(Panel):
         # Another micrograph may be active by now.
         if self._is_live() and self.isVisible():
             self._find()
+
+    def _show_busy(self, busy: bool) -> None:
+        self.find.setText("Stop" if busy else "Find particles")
+        self.find.setToolTip(
+            "Look no further; the particles stay as they were"
+            if busy
+            else "Segment the micrograph with these settings"
+        )
 
     def _find_or_stop(self) -> None:
         if self.workbench.finding.busy:

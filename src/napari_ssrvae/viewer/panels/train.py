@@ -56,6 +56,15 @@ class TrainPanel(Panel):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Size", self.patches)
         self.body.addLayout(form)
+        self.fine = QCheckBox("Show the model small particles larger")
+        self.fine.setToolTip(
+            "Where clumps make single particles small in the model's pictures, those get as many "
+            "pixels as single ones need to show their shape (up to 96 instead of 48). Training "
+            "takes up to four times as long. It is used when you train anew."
+        )
+        self.fine.setChecked(self.workbench.settings.fine_patches)
+        self.fine.clicked.connect(self._choose_fine)
+        self.body.addWidget(self.fine)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.body.addWidget(self.progress)
@@ -93,6 +102,10 @@ class TrainPanel(Panel):
 
     def _choose_patches(self, row: int) -> None:
         self.workbench.remember("common_scale", self.patches.itemData(row))
+        self.refresh()
+
+    def _choose_fine(self, on: bool) -> None:
+        self.workbench.remember("fine_patches", on)
         self.refresh()
 
     def _other_patches(self) -> str:
