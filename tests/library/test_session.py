@@ -11,6 +11,7 @@ from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging import Micrograph
 from napari_ssrvae.learning.estimator import SSRVAE
 from napari_ssrvae.library import Predictions
+from napari_ssrvae.library.changes import ids_of_all
 from napari_ssrvae.library.predictions import predict_particles
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.session import (
@@ -655,3 +656,12 @@ def test_what_is_said_after_a_cut_stays_when_that_is_undone(session: Session) ->
     session.set_predictions(key, predictions())
     session.history.undo()
     np.testing.assert_array_equal(state.said.particle_ids, predictions().particle_ids)
+
+
+@pytest.mark.parametrize("top", [1, 7, 10**6])
+def test_ids_of_a_label_image(top: int) -> None:
+    labels = np.random.default_rng(0).integers(0, 8, (30, 40)).astype(np.int32)
+    labels[labels == 7] = top  # also an id beyond the number of pixels
+    wanted = np.unique(labels)
+    assert ids_of_all(labels).tolist() == wanted[wanted > 0].tolist()
+    assert ids_of_all(np.zeros((4, 4), np.int32)).size == 0

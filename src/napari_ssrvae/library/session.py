@@ -19,7 +19,7 @@ from psygnal import Signal
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
-from napari_ssrvae.library.changes import Changes, carry_hand_labels
+from napari_ssrvae.library.changes import Changes, carry_hand_labels, ids_of_all
 from napari_ssrvae.library.classes import ParticleClass, label_step_name, next_class
 from napari_ssrvae.library.correction import Correction
 from napari_ssrvae.library.framing import change_rows, with_rows
@@ -219,8 +219,7 @@ class Session:
         labels = np.array(labels, dtype=np.int32)  # a copy: napari paints into its layers in place
         carried = carry_hand_labels(state.labels, labels, state.hand_labels)
         before = (state.labels, state.particle_ids, state.hand_labels, state.recipe)
-        ids = np.unique(labels)
-        after = (labels, ids[ids > 0].astype(np.int64), carried, recipe)
+        after = (labels, ids_of_all(labels), carried, recipe)
         said, corrected = state.said, state.corrected
         changes = Changes.everything(before[1].tolist(), after[1].tolist(), labels.shape)
 
