@@ -15,6 +15,7 @@ from typing import Any
 
 import imageio.v3 as imageio
 import napari
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -92,8 +93,6 @@ class Photographer:
         """Train, and look at the overlay with the latent plot."""
         workbench, session = self.dock.workbench, self.dock.session
         workbench.train()
-        spin(8)
-        self.window("4-training")
         self.idle("train")
         spin(60, until=lambda: self.dock.views is not None)
         self.idle("suggest")
@@ -151,6 +150,7 @@ def main() -> None:
     parser.add_argument("--size", default="1560x960")
     parser.add_argument("--theme", default="dark", choices=("dark", "light"))
     wanted = parser.parse_args()
+    get_settings(path=None)  # napari's and ours as they come, not as somebody left them
     width, height = (int(v) for v in wanted.size.split("x"))
     photographer = Photographer(wanted.out, (width, height))
     photographer.viewer.theme = wanted.theme
