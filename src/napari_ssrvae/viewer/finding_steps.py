@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_ssrvae.imaging import ParticleFilter, PixelClassifier, SegmentationSettings
+    from napari_ssrvae.imaging.guided import Groundwork
     from napari_ssrvae.imaging.pixel_classifier import Examples
     from napari_ssrvae.imaging.pixel_features import PixelFeatures
 
@@ -37,6 +38,8 @@ class Painted:
         Where they are known already.
     examples : Examples or None
         What lies under the strokes, where they did not change.
+    groundwork : Groundwork or None
+        What no stroke changes, where it is known already.
     """
 
     key: int
@@ -44,6 +47,7 @@ class Painted:
     strokes: NDArray[np.uint8]
     features: PixelFeatures | None = None
     examples: Examples | None = None
+    groundwork: Groundwork | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,8 @@ class Learnt:
         Particles, or 1 where a particle is likely as long as `quick`.
     quick : bool
         Whether the particles are still being told apart.
+    groundwork : Groundwork or None
+        Of the active micrograph, once it is known.
     """
 
     classifier: PixelClassifier
@@ -69,6 +75,7 @@ class Learnt:
     examples: Mapping[int, Examples]
     labels: NDArray[np.int32]
     quick: bool
+    groundwork: Groundwork | None = None
 
 
 def learn_strokes(
@@ -82,6 +89,7 @@ def learn_strokes(
     `before` was loaded from a file: what it learnt from counts too.
     """
     yield None
+    from napari_ssrvae.imaging.guided import Groundwork
     from napari_ssrvae.imaging.pixel_classifier import (
         DETAIL_PIXELS,
         Examples,
@@ -113,11 +121,20 @@ def learn_strokes(
     yield None
     probability = classifier.probability(shown)
     likely = (probability > 0.5).astype(np.int32)
-    yield Learnt(classifier, shown, examples, likely, quick=True)
+    groundwork = active.groundwork
+    yield Learnt(classifier, shown, examples, likely, True, groundwork)
+    if groundwork is None or not groundwork.serves(active.micrograph, settings):
+        groundwork = Groundwork.of(active.micrograph, settings)
+        # the next stroke has it even if it comes before the particles
+        yield Learnt(classifier, shown, examples, likely, True, groundwork)
     labels = classifier.segment(
-        active.micrograph, settings, strokes=active.strokes, probability=probability
+        active.micrograph,
+        settings,
+        strokes=active.strokes,
+        probability=probability,
+        groundwork=groundwork,
     )
-    return Learnt(classifier, shown, examples, labels, quick=False)
+    return Learnt(classifier, shown, examples, labels, False, groundwork)
 
 
 def save_classifier(classifier: PixelClassifier, path: Path) -> Generator[None, None, Path]:
