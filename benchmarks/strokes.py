@@ -4,7 +4,7 @@ Strokes are simulated from the instance maps: five of 20 px on particles, each i
 as far as that is long enough, and five on background. Prints every image and writes
 `benchmarks/results/strokes.json`. Reported: F1 at IoU 0.5 with touching particles taken apart,
 and how many pixels the classifier alone gets right. The trees that rate segments were grown on
-these very images (with other strokes): with --folds FILE (of `fit_guided_rating.py`) each image is
+these very images: with --folds FILE (of `fit_particle_rating.py`) each image is
 also found with trees that have not seen it.
 
     python benchmarks/strokes.py [--folds FILE] [--brush 1] [--seed 0] [--only 12]
@@ -27,7 +27,6 @@ from napari_ssrvae.imaging import (
     PixelClassifier,
     SegmentationSettings,
     as_micrograph,
-    guided,
     particle_rating,
 )
 from napari_ssrvae.imaging.guided import Groundwork
@@ -59,15 +58,15 @@ def measure(name: str, seed: int, brush: int, folds: dict[str, Any] | None) -> d
         "segments_cpu_s": round(end - middle, 2),
     }
     if folds is not None:
-        unseen = {kind: particle_rating.Trees(**one) for kind, one in folds[name].items()}
-        own = guided.rate_guided
-        guided.rate_guided = lambda kind, features: unseen[kind](features)
+        unseen = [particle_rating.Trees(**one) for one in folds[name]]
+        own = particle_rating._trees
+        particle_rating._trees = lambda kind: unseen[kind == "company"]  # type: ignore
         try:
             labels = classifier.segment(
                 micrograph, settings, strokes=strokes, probability=probability
             )
         finally:
-            guided.rate_guided = own
+            particle_rating._trees = own
         row["f1_out_of_fold"] = round(f1(labels, truth), 3)
     return row
 

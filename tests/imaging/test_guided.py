@@ -8,7 +8,6 @@ from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging import Micrograph, PixelClassifier, SegmentationSettings
 from napari_ssrvae.imaging.guided import Groundwork, pool_guided
-from napari_ssrvae.imaging.stroke_evidence import NAMES
 
 SPLIT = SegmentationSettings(split_touching=True, exclude_border=False)
 SPOTS = [(y, x) for y in (40, 100, 160) for x in (40, 110, 180, 250)]
@@ -57,29 +56,25 @@ def test_evidence_is_what_is_measured_on_the_pixels(
     found = pool_guided(groundwork, *groundwork.shrunk(probability, strokes))
     assert found is not None
     pool, told = found
-    assert told.shape == (len(pool.area), len(NAMES))
-    assert np.isfinite(told).all()
-    of = {name: told[:, k] for k, name in enumerate(NAMES)}
+    strokes_of, _ = ndi.label(strokes == 2, np.ones((3, 3)))
+    assert told.held.shape == (len(pool.area), 3)
     for k in np.random.default_rng(0).permutation(len(pool.area))[:20]:
         pixels = pool.pixels(int(k))
-        inside, under = probability.ravel()[pixels], strokes.ravel()[pixels]
-        assert of["probable"][k] == pytest.approx(inside.mean(), abs=1e-4)
-        assert of["improbable"][k] == pytest.approx((inside < 0.35).mean(), abs=1e-6)
-        share = np.count_nonzero(under == 2) / np.count_nonzero(strokes == 2)
-        assert of["on_particle"][k] == pytest.approx(share)
-        share = np.count_nonzero(under == 1) / np.count_nonzero(strokes == 1)
-        assert of["on_background"][k] == pytest.approx(share)
-    # a segment that is one of the painted discs has one stroke of three, and all of it
-    one = np.argmax(
-        [
-            np.isin(discs().ravel()[pool.pixels(k)], (1,)).mean() * (0.9 < area / 1009 < 1.1)
-            for k, area in enumerate(pool.area)
-        ]
-    )
-    assert of["on_particle"][one] == pytest.approx(1 / 3)
-    assert of["cut"][one] == 0
-    assert of["purity"][one] == 1
-    assert of["contrast"][one] > 0.3
+        under = strokes.ravel()[pixels]
+        assert told.probable[k] == pytest.approx(probability.ravel()[pixels].mean(), abs=1e-4)
+        assert told.refused[k] == (np.count_nonzero(under == 1) > np.count_nonzero(under == 2))
+        held = np.bincount(strokes_of.ravel()[pixels], minlength=4)[1:]
+        np.testing.assert_allclose(told.held[k], held / np.bincount(strokes_of.ravel())[1:])
+    # the segment that is the first disc has its stroke and no other, and stands out
+    first = discs() == 1
+    same = [
+        np.count_nonzero(first.ravel()[pool.pixels(k)]) / max(area, 1009)
+        for k, area in enumerate(pool.area)
+    ]
+    one = int(np.argmax(same))
+    assert same[one] > 0.9
+    np.testing.assert_array_equal(told.held[one], [1, 0, 0])
+    assert told.contrast[one] > 0.3
 
 
 def test_groundwork_changes_nothing_but_the_time(
@@ -115,6 +110,20 @@ def test_what_is_painted_as_background_is_no_particle(micrograph: Micrograph) ->
     labels = classifier.segment(micrograph, SPLIT, strokes=strokes)
     assert labels.max() == 11
     assert not labels[discs() == 12].any()
+
+
+def test_what_is_painted_as_particle_is_found() -> None:
+    truth = discs()
+    micrograph = picture(truth)
+    image = micrograph.image.copy()
+    image[truth == 6] -= 55  # hardly brighter than the background
+    micrograph = Micrograph(image)
+    strokes = painted(SPOTS[:3], GAPS)
+    before = PixelClassifier.fit(micrograph, strokes).segment(micrograph, SPLIT, strokes=strokes)
+    assert before[SPOTS[5]] == 0
+    strokes |= painted([SPOTS[5]], [])
+    after = PixelClassifier.fit(micrograph, strokes).segment(micrograph, SPLIT, strokes=strokes)
+    assert after[SPOTS[5]] > 0
 
 
 def test_clumps_stay_whole_unless_they_are_to_be_taken_apart() -> None:

@@ -1,9 +1,8 @@
 """How likely a segment is one particle: boosted regression trees with fixed values.
 
 The trees were grown by scikit-learn on journal figures with instance maps (EMPS) and are kept as
-numbers in `particle_rating.json` and, for finding from strokes, `guided_rating.json`, so that the
-same picture gives the same particles with every version of scikit-learn.
-`benchmarks/fit_particle_rating.py` and `benchmarks/fit_guided_rating.py` grow them.
+numbers in `particle_rating.json`, so that the same picture gives the same particles with every
+version of scikit-learn. `benchmarks/fit_particle_rating.py` grows them.
 """
 
 from __future__ import annotations
@@ -68,13 +67,8 @@ def rate_in_company(features: Values) -> Values:
     return _trees("company")(features)
 
 
-def rate_guided(kind: str, features: Values) -> Values:
-    """Rate segments by what was painted too, "alone" or in "company"."""
-    return _trees(kind, "guided_rating.json")(features)
-
-
 @cache
-def _trees(name: str, file: str = "particle_rating.json") -> Trees:
-    text = resources.files("napari_ssrvae.imaging").joinpath(file).read_text()
+def _trees(name: str) -> Trees:
+    text = resources.files("napari_ssrvae.imaging").joinpath("particle_rating.json").read_text()
     stored = json.loads(text)[name]
     return Trees(stored["start"], stored["trees"])
