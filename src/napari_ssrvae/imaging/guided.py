@@ -47,6 +47,9 @@ without strokes, of the probability inside, and of its contrast to that around.
 Fitted by `benchmarks/fit_guided_rating.py` to ratings by trees that had not seen the image."""
 _FIRST, _LAST = 0.8, 0.8  # least of what is chosen, alone and in company
 _HELD = 0.6  # share of a stroke that lies in the segment that it asks for
+PROBABILITY = "probability"  # the source of proposals that thresholds on it make
+_BLURRED = 0.1  # agreement that such a mask must have more, since its outlines are not sharp
+_COVERED = 0.25  # share of a clump that its particles found one by one cover at least
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -163,15 +166,18 @@ def segment_guided(
     """
     if groundwork is None or not groundwork.serves(micrograph, settings):
         groundwork = Groundwork.of(micrograph, settings)
-    labels = find_guided(groundwork, *groundwork.shrunk(probability, strokes))
-    if not settings.split_touching:  # a clump is what its particles cover, with the seams
-        closed = ndi.binary_closing(np.pad(labels > 0, 2), _EIGHT)[2:-2, 2:-2]
-        labels = np.asarray(ndi.label(closed)[0], dtype=np.int32)
+    on_grid = groundwork.shrunk(probability, strokes)
+    labels = find_guided(groundwork, *on_grid, settings.split_touching)
     drawn = drawn_at(labels, groundwork.image)
     return renumber(drawn, settings.min_area or 0, settings.exclude_border)
 
 
-def find_guided(groundwork: Groundwork, probability: Image, painted: NDArray[np.uint8]) -> Labels:
+def find_guided(
+    groundwork: Groundwork,
+    probability: Image,
+    painted: NDArray[np.uint8],
+    split_touching: bool = True,
+) -> Labels:
     """Choose the particles on the shrunk picture.
 
     Parameters
@@ -180,6 +186,8 @@ def find_guided(groundwork: Groundwork, probability: Image, painted: NDArray[np.
         Of the micrograph.
     probability, painted
         (h, w), from `Groundwork.shrunk`.
+    split_touching
+        Whether particles that touch are taken apart.
     """
     found = pool_guided(groundwork, probability, painted)
     if found is None:
@@ -191,7 +199,33 @@ def find_guided(groundwork: Groundwork, probability: Image, painted: NDArray[np.
     in_company = rate_in_company(np.column_stack([pool.features, beside]))
     rating = _with_wanted(guided_rating(_COMPANY, in_company, told), told)
     labels, _ = select(pool, rating, _LAST)
-    return labels
+    return labels if split_touching else _clumps(pool, labels, probability)
+
+
+def _clumps(pool: Pool, labels: Labels, probability: Image) -> Labels:
+    """Join particles that touch, with the seams and what lies between them.
+
+    Not every particle of a heap is found by itself; the mask that agrees best with particles and
+    probability has the rest.
+    """
+    wanted = np.where(labels > 0, 1.0, probability)
+    best, agreement = labels, 0.0
+    for basins in pool.basins:
+        common = 2 * float(wanted.ravel()[basins.pixels].sum())
+        dice = common / (len(basins.pixels) + float(wanted.sum()))
+        if basins.proposal.source == PROBABILITY:
+            dice -= _BLURRED
+        if dice > agreement:
+            best, agreement = basins.proposal.basins, dice
+    pieces, _ = ndi.label(best > 0)
+    flat = pieces.ravel()
+    area = np.maximum(np.bincount(flat), 1)
+    covered = np.bincount(flat, labels.ravel() > 0) / area
+    keep = (covered > _COVERED) & (np.bincount(flat, probability.ravel()) / area > 0.5)
+    keep[0] = False
+    joined = np.pad(keep[pieces] | (labels > 0), 2)
+    closed = ndi.binary_closing(joined, _EIGHT)[2:-2, 2:-2]
+    return np.asarray(ndi.label(closed)[0], dtype=np.int32)
 
 
 def guided_rating(weights: tuple[float, ...], rating: Values, told: Evidence) -> Values:
@@ -243,7 +277,7 @@ def _propose_probable(groundwork: Groundwork, probability: Image) -> Iterator[Pr
     if (sure == 1).any() and (sure == 2).any():
         masks.append(("edge between", watershed(groundwork.around.gradient, sure) == 2))
     for name, mask in masks:
-        yield from taken_apart(mask, ("probability", sign, name), 0.0, groundwork.depth_factor)
+        yield from taken_apart(mask, (PROBABILITY, sign, name), 0.0, groundwork.depth_factor)
     for source in ("plain", "flat", "near"):
         picture = groundwork.pictures[source]
         bright = _sign(picture, soft)
