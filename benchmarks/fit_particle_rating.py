@@ -20,7 +20,7 @@ import numpy as np
 
 from napari_ssrvae.imaging import choosing, particle_rating
 from napari_ssrvae.imaging.annotations import find_annotations
-from napari_ssrvae.imaging.choosing import company, pool_segments, select
+from napari_ssrvae.imaging.choosing import Pool, company, pool_segments, select
 from napari_ssrvae.imaging.finding import WORK_PIXELS, shrink
 from napari_ssrvae.imaging.proposals import versions
 from segmentation_data import DATA, emps, f1
@@ -65,11 +65,16 @@ def example(image: np.ndarray, truth: np.ndarray) -> Example:
     marked = shrink(find_annotations(image), factor) > 0.3
     pool = pool_segments(versions(small, marked), marked, (1, -1))
     assert pool is not None
+    return compared(pool, truth)
+
+
+def compared(pool: Pool, truth: np.ndarray) -> Example:
+    """Compare each segment of a pool with the instance map of its image."""
     rows, columns = (
         ((np.arange(n) + 0.5) * old / n).astype(int)
-        for n, old in zip(small.shape, truth.shape, strict=True)
+        for n, old in zip(pool.shape, truth.shape, strict=True)
     )
-    truth = np.unique(truth[np.ix_(rows, columns)], return_inverse=True)[1].reshape(small.shape)
+    truth = np.unique(truth[np.ix_(rows, columns)], return_inverse=True)[1].reshape(pool.shape)
     area = np.bincount(truth.ravel())
     parts = [pool.pixels(k).astype(np.int32) for k in range(len(pool.area))]
     iou = np.zeros(len(parts))

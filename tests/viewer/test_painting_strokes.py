@@ -11,8 +11,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_ssrvae.imaging import PixelClassifier
+from napari_ssrvae.imaging import Micrograph, PixelClassifier, SegmentationSettings
 from napari_ssrvae.imaging.filters import rims
+from napari_ssrvae.imaging.guided import Groundwork
+from napari_ssrvae.viewer.finding_steps import Learnt, Painted, learn_strokes
 
 SPOTS = [(y, x) for y in (45, 105, 165) for x in (45, 115, 185, 255)]
 
@@ -37,6 +39,31 @@ def painting(hands: Any) -> Any:
     panel.method.setCurrentText("paint strokes")
     hands.settle()
     return hands
+
+
+def learnt(painted: Painted) -> Learnt:
+    """Run the step to its end."""
+    steps = learn_strokes(painted, [], None, SegmentationSettings(split_touching=True))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def test_a_further_stroke_uses_what_no_stroke_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    micrograph = Micrograph(discs().astype(np.float32))
+    strokes = np.zeros((210, 300), np.uint8)
+    for y, x in SPOTS[:3]:
+        strokes[y - 9 : y + 9, x] = 2
+    strokes[20:190, 80] = 1
+    first = learnt(Painted(0, micrograph, strokes))
+    strokes[20:190, 220] = 1
+    afresh = learnt(Painted(0, micrograph, strokes))
+    assert afresh.labels.any()
+    monkeypatch.delattr(Groundwork, "of")  # once more would be a mistake
+    again = learnt(Painted(0, micrograph, strokes, first.features, groundwork=first.groundwork))
+    np.testing.assert_array_equal(again.labels, afresh.labels)
 
 
 def stroke(hands: Any, start: tuple[int, int], end: tuple[int, int]) -> None:

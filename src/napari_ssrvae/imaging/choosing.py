@@ -79,6 +79,21 @@ class Pool:
         return np.concatenate([basins.pixels_of(int(k)) for k in parts])
 
 
+@dataclass(frozen=True)
+class Described:
+    """One proposal and what is known of its segments, for every degree of splitting."""
+
+    basins: Basins
+    segments: list[Segments]
+
+
+def describe(proposal: Proposal, around: Surroundings) -> Described:
+    """Measure the segments of a proposal."""
+    basins = Basins(proposal, around)
+    segments = [basins.segments(level, grouping) for level, grouping in proposal.groupings]
+    return Described(basins, [one for one in segments if len(one.area)])
+
+
 def pool_segments(
     pictures: dict[str, Image],
     annotations: Mask,
@@ -99,17 +114,29 @@ def pool_segments(
         The two features that say how many masks have a segment, where only few are made.
     """
     around = Surroundings(pictures, annotations)
-    basins: list[Basins] = []
+    proposals = propose(pictures, signs, depth_factor, only)
+    return pool_described([describe(one, around) for one in proposals], agreement)
+
+
+def pool_described(
+    described: list[Described], agreement: tuple[float, float] | None = None
+) -> Pool | None:
+    """Gather the segments of proposals that were described; None where there is none.
+
+    Parameters
+    ----------
+    described
+        All proposals.
+    agreement
+        As `pool_segments` takes it.
+    """
+    basins = [one.basins for one in described]
     kept: list[tuple[int, int, Segments]] = []
     groupings: list[NDArray[np.int32]] = []
-    for proposal in propose(pictures, signs, depth_factor, only):
-        own = Basins(proposal, around)
-        basins.append(own)
-        for level, grouping in proposal.groupings:
-            segments = own.segments(level, grouping)
-            if len(segments.area):
-                kept.append((len(basins) - 1, len(groupings), segments))
-                groupings.append(grouping)
+    for index, one in enumerate(described):
+        for segments in one.segments:
+            kept.append((index, len(groupings), segments))
+            groupings.append(segments.grouping)
     if not kept:
         return None
     sizes = [len(segments.area) for _, _, segments in kept]
@@ -131,7 +158,7 @@ def pool_segments(
     else:
         agreeing = np.tile(agreement, (len(first), 1))
     return Pool(
-        pictures["plain"].shape,
+        basins[0].proposal.basins.shape,
         np.column_stack([features, agreeing]),
         area[first],
         centre[first],

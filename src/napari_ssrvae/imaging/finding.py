@@ -52,7 +52,7 @@ def find_separate_particles(
         labels = _find_small(image, annotations, factor, signs, depth_factor)
     if labels is None:
         _, labels, _ = _look(image, annotations, factor, signs, depth_factor)
-    return _drawn_at(labels, inpaint(image, annotations))
+    return drawn_at(labels, inpaint(image, annotations))
 
 
 def _look(
@@ -144,7 +144,7 @@ def nearest_pixels(
     return rows, columns
 
 
-def _drawn_at(labels: Labels, image: Image) -> Labels:
+def drawn_at(labels: Labels, image: Image) -> Labels:
     """Draw particles found on a shrunk picture at the picture's own resolution.
 
     Near the border between particle and background, a pixel goes to the side whose mean

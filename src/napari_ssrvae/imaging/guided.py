@@ -1,10 +1,9 @@
-"""Particles from a probability map: the best segments of many segmentations.
+"""Particles from strokes: the best segments of many proposals, rated with what was painted.
 
-A forest that saw a few strokes knows where particles are, but not sharply where they end; a
-threshold knows that, where it is the right one. So both propose: thresholds that agree with the
-probability, and the probability itself, each with touching particles taken apart to several
-degrees. Every segment is rated (is it probable inside and not around, does its outline lie on
-edges, is its shape a particle's), and the best that do not overlap are the particles.
+Proposals, ratings and choice are those of finding without strokes (`proposals`, `choosing`). A
+forest that saw the strokes knows where particles are, but not sharply where they end; so its
+probability proposes segments of its own, and counts in every rating beside shape and edge
+(`stroke_evidence`). Trees grown to rate by all of that at once did worse on new images.
 """
 
 from __future__ import annotations
@@ -19,49 +18,122 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
-from napari_ssrvae.imaging.candidates import THRESHOLDS, Image, Mask, flatten
-from napari_ssrvae.imaging.filters import distance_inside
+from napari_ssrvae.imaging.annotations import find_annotations, inpaint
+from napari_ssrvae.imaging.candidates import Image, Mask
+from napari_ssrvae.imaging.choosing import (
+    Described,
+    Pool,
+    company,
+    describe,
+    pool_described,
+    select,
+)
+from napari_ssrvae.imaging.filters import gaussian
+from napari_ssrvae.imaging.finding import WORK_PIXELS, drawn_at, shrink
 from napari_ssrvae.imaging.micrograph import Micrograph
-from napari_ssrvae.imaging.objects import cut_threads, typical_radius
-from napari_ssrvae.imaging.pixel_features import shrink
-from napari_ssrvae.imaging.segment_shapes import outline_of, segment_scores
-from napari_ssrvae.imaging.segmentation import segment_with
+from napari_ssrvae.imaging.objects import renumber
+from napari_ssrvae.imaging.particle_rating import rate_alone, rate_in_company
+from napari_ssrvae.imaging.proposals import Labels, Proposal, propose, taken_apart, versions
+from napari_ssrvae.imaging.segment_features import Surroundings, Values
 from napari_ssrvae.imaging.settings import SegmentationSettings
+from napari_ssrvae.imaging.stroke_evidence import Evidence, evidence
 
-Labels = NDArray[np.int32]
-
-_PIXELS = 400_000  # segments are compared on a grid of about so many points
-_MASKS = 6  # thresholds that are worth a closer look
 _LEVELS = (0.35, 0.5, 0.65)  # of the probability
-_SADDLES = (0.95, 0.9, 0.83, 0.7)
-"""How deep the neck of touching particles must be: its share of the lower peak is under this."""
-_LEAST_SCORE = 0.55
-_LEAST_SHARE = 0.7  # of the mean score of the best segmentation, where even that is rated low
-_OVERLAP = 0.4  # share of a segment that better ones may have taken already
-_FAVOUR = 0.2  # for the segmentation that is best as a whole
-_CRUMB = 0.1  # of a typical particle's area
-_NEAR = 0.02  # thresholds nearer than this share of the range are one
+_SURE = 0.75  # probability of particle or background beyond which no edge is looked for
+_ALONE = (-5.24, 6.91, 2.35, 1.07)
+_COMPANY = (-4.81, 6.51, 1.93, 0.7)
+"""Logistic regressions on whether a segment is a particle: constant, and weights of the rating
+without strokes, of the probability inside, and of its contrast to that around.
+
+Fitted by `benchmarks/fit_guided_rating.py` to ratings by trees that had not seen the image."""
+_FIRST, _LAST = 0.8, 0.8  # least of what is chosen, alone and in company
+_HELD = 0.6  # share of a stroke that lies in the segment that it asks for
+PROBABILITY = "probability"  # the source of proposals that thresholds on it make
+_BLURRED = 0.1  # agreement that such a mask must have more, since its outlines are not sharp
+_COVERED = 0.25  # share of a clump that its particles found one by one cover at least
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """What segments are judged by, on the grid that they are compared on.
+class Groundwork:
+    """What finding from strokes needs of a micrograph and no stroke changes.
 
     Attributes
     ----------
-    plain, probability
-        (h, w) smoothed image and probability.
-    automatic
-        (h, w) what is found without strokes.
-    strokes
-        (h, w) uint8, 0 where nothing was painted.
+    of_image, recipe
+        Which image it is of, and the settings that count here.
+    image
+        (H, W) float32 without annotations.
+    pictures
+        Versions of the shrunk picture, (h, w) each.
+    around
+        What features are measured on.
+    described
+        The picture's own proposals.
+    depth_factor
+        Multiplies the depth of the neck at which particles are taken apart.
     """
 
-    plain: Image
-    probability: Image
-    automatic: Mask
-    strokes: NDArray[np.uint8]
+    of_image: NDArray[Any]
+    recipe: tuple[str, float]
+    image: Image
+    pictures: dict[str, Image]
+    around: Surroundings
+    described: list[Described]
+    depth_factor: float
+
+    @classmethod
+    def of(cls, micrograph: Micrograph, settings: SegmentationSettings) -> Groundwork:
+        """Propose the segments of a micrograph.
+
+        Parameters
+        ----------
+        micrograph
+            The image.
+        settings
+            Polarity and how readily touching particles are taken apart.
+        """
+        image = micrograph.image.astype(np.float32)
+        annotations = find_annotations(image)
+        factor = min(1.0, math.sqrt(WORK_PIXELS / image.size))
+        small = shrink(image, factor)
+        marked = shrink(annotations.astype(np.float32), factor) > 0.3
+        pictures = versions(small, marked)
+        around = Surroundings(pictures, marked)
+        depth_factor = settings.depth_factor
+        found = propose(pictures, settings.signs, depth_factor)
+        return cls(
+            micrograph.image,
+            _recipe(settings),
+            inpaint(image, annotations),
+            pictures,
+            around,
+            [describe(one, around) for one in found],
+            depth_factor,
+        )
+
+    def serves(self, micrograph: Micrograph, settings: SegmentationSettings) -> bool:
+        """Say whether it is of this micrograph, and made as these settings want it."""
+        return self.of_image is micrograph.image and self.recipe == _recipe(settings)
+
+    def shrunk(
+        self, probability: Image, strokes: NDArray[Any] | None
+    ) -> tuple[Image, NDArray[np.uint8]]:
+        """Bring a probability and strokes of the micrograph to the shrunk picture."""
+        shape = self.pictures["plain"].shape
+        painted = np.zeros(shape, np.uint8)
+        if strokes is not None:
+            y, x = np.nonzero(strokes)
+            at = (
+                np.minimum((axis + 0.5) * new / old, new - 1).astype(np.int64)
+                for axis, new, old in zip((y, x), shape, self.image.shape, strict=True)
+            )
+            painted[tuple(at)] = strokes[y, x]
+        return shrink(probability, shape[0] / self.image.shape[0], shape), painted
+
+
+def _recipe(settings: SegmentationSettings) -> tuple[str, float]:
+    return settings.polarity, settings.split_strength
 
 
 def segment_guided(
@@ -70,6 +142,7 @@ def segment_guided(
     settings: SegmentationSettings,
     *,
     strokes: NDArray[Any] | None = None,
+    groundwork: Groundwork | None = None,
 ) -> Labels:
     """Find particles where a classifier sees them.
 
@@ -80,262 +153,152 @@ def segment_guided(
     probability
         (H, W) of a particle at every pixel, 0 to 1.
     settings
-        Smallest area, smoothing, whether touching particles are taken apart, those on the border.
+        Smallest area, polarity, whether and how readily touching particles are taken apart,
+        those on the border.
     strokes
         (H, W) painted on this image: 1 background, 2 particle.
+    groundwork
+        Of this micrograph, where it is known already.
 
     Returns
     -------
     (H, W) int32
         As from `segment_particles`.
     """
-    image = micrograph.image.astype(np.float32)
-    step = max(1, math.ceil(math.sqrt(image.size / _PIXELS)))
-    scene = _scene(image, probability, strokes, step, settings.smoothing)
-    coarse = _best_segments(scene)
-    radius = step * typical_radius(coarse > 0)
-    if not settings.split_touching:  # a clump is what its particles cover, with the seams
-        coarse, _ = ndi.label(ndi.binary_closing(np.pad(coarse > 0, 2), _EIGHT)[2:-2, 2:-2])
-    labels = _sharpened(coarse, image, step)
-    return _numbered(labels, settings, radius)
+    if groundwork is None or not groundwork.serves(micrograph, settings):
+        groundwork = Groundwork.of(micrograph, settings)
+    on_grid = groundwork.shrunk(probability, strokes)
+    labels = find_guided(groundwork, *on_grid, settings.split_touching)
+    drawn = drawn_at(labels, groundwork.image)
+    return renumber(drawn, settings.min_area or 0, settings.exclude_border)
 
 
-def _scene(
-    image: Image,
-    probability: NDArray[np.float32],
-    strokes: NDArray[Any] | None,
-    step: int,
-    smoothing: float,
-) -> Scene:
-    small = shrink(image, step)
-    painted = np.zeros(small.shape, np.uint8)
-    if strokes is not None:
-        y, x = np.nonzero(strokes)
-        painted[y // step, x // step] = strokes[y, x]
-    plain = ndi.gaussian_filter(small, smoothing / step)
-    soft = ndi.gaussian_filter(shrink(probability, step), 1.0 / step)
-    without = SegmentationSettings(smoothing=smoothing / step, exclude_border=False)
-    automatic = segment_with(small, without) > 0
-    return Scene(np.asarray(plain), np.asarray(soft), automatic, painted)
-
-
-# -- proposals ---------------------------------------------------------------------------------
-def _masks(scene: Scene) -> Iterator[Mask]:
-    """Masks of thresholds that agree with the probability, and of the probability itself."""
-    rated: list[tuple[float, int, Mask]] = []
-    probability, plain = scene.probability, scene.plain
-    total = float(probability.sum())
-    wide = max(plain.shape) / 15
-    heavy = ndi.gaussian_filter(plain, 2.5)
-    for source in (flatten(plain), plain, heavy, plain - ndi.gaussian_filter(plain, wide)):
-        away = float((source * (1 - probability)).sum()) / max(float((1 - probability).sum()), 1.0)
-        inside = float((source * probability).sum()) / max(total, 1.0)
-        sign = np.float32(1 if inside > away else -1)
-        for level in _levels(source * sign, (inside + away) / 2 * float(sign)):
-            mask = source * sign > level
-            common = 2 * float(probability[mask].sum())
-            agreement = common / max(float(mask.sum()) + total, 1.0) + _right(mask, scene.strokes)
-            rated.append((agreement, len(rated), mask))
-    rated.sort(key=lambda entry: (-entry[0], entry[1]))
-    yield scene.automatic
-    yield from (mask for _, _, mask in rated[:_MASKS])
-    yield from (probability > level for level in _LEVELS)
-    # between what is surely particle and surely background, the strongest edge decides
-    sure = np.where(probability > 0.75, 2, np.where(probability < 0.25, 1, 0)).astype(np.int32)
-    if (sure == 1).any() and (sure == 2).any():
-        yield watershed(_gradient(plain), sure) == 2
-
-
-def _right(mask: Mask, strokes: NDArray[np.uint8]) -> float:
-    """Share of the strokes that a mask agrees with, both kinds alike."""
-    shares = [
-        float((mask == (kind == 2))[strokes == kind].mean()) for kind in np.unique(strokes) if kind
-    ]
-    return float(np.mean(shares)) if shares else 1.0
-
-
-def _levels(source: Image, middle: float) -> list[float]:
-    """Thresholds of an image on which particles are bright, those that differ."""
-    sample = source[::2, ::2]
-    near = _NEAR * float(np.ptp(np.percentile(sample, (0.5, 99.5))))
-    levels = [middle]
-    for threshold in THRESHOLDS.values():
-        level = threshold(sample)
-        if all(abs(level - other) > near for other in levels):
-            levels.append(level)
-    return levels
-
-
-def _tidied(mask: Mask, probability: Image, radius: float) -> Mask:
-    """Fill holes that are small or probably particle, and cut threads."""
-    holes, count = ndi.label(~mask)
-    if count:
-        area = np.bincount(holes.ravel())
-        sure = np.bincount(holes.ravel(), weights=probability.ravel()) / np.maximum(area, 1)
-        typical = math.pi * radius**2
-        fill = (area < 0.3 * typical) | ((area < 1.5 * typical) & (sure > 0.4))
-        fill[np.concatenate((holes[0], holes[-1], holes[:, 0], holes[:, -1]))] = False
-        fill[0] = False
-        mask = mask | fill[holes]
-    return cut_threads(mask, radius)
-
-
-def _proposals(scene: Scene) -> Iterator[Labels]:
-    """Label images of every mask, taken apart to several degrees."""
-    for mask in _masks(scene):
-        radius = typical_radius(mask)
-        if radius < 1:
-            continue
-        for labels in split_degrees(_tidied(mask, scene.probability, radius), radius):
-            area = np.bincount(labels.ravel())
-            keep = area >= max(_CRUMB * math.pi * radius**2, 4)
-            keep[0] = False
-            if keep.any():
-                yield np.asarray((np.cumsum(keep) * keep)[labels], dtype=np.int32)
-
-
-def split_degrees(mask: Mask, radius: float) -> Iterator[Labels]:
-    """Take touching particles apart, from readily to not at all, at the price of one watershed.
-
-    One basin for every maximum of the distance to the background; basins are one particle again
-    where the neck between them is at least a share of the lower peak.
+def find_guided(
+    groundwork: Groundwork,
+    probability: Image,
+    painted: NDArray[np.uint8],
+    split_touching: bool = True,
+) -> Labels:
+    """Choose the particles on the shrunk picture.
 
     Parameters
     ----------
-    mask
-        (H, W).
-    radius
-        Typical radius, px.
+    groundwork
+        Of the micrograph.
+    probability, painted
+        (h, w), from `Groundwork.shrunk`.
+    split_touching
+        Whether particles that touch are taken apart.
     """
-    distance = ndi.gaussian_filter(distance_inside(mask), 0.08 * radius)
-    side = max(3, 2 * int(0.25 * radius) // 2 + 1)
-    peaks = (distance == ndi.maximum_filter(distance, side)) & mask
-    seeds, count = ndi.label(peaks, structure=_EIGHT)
-    basins = watershed(-distance, seeds, mask=mask)
-    height = np.zeros(count + 1)
-    np.maximum.at(height, basins.ravel(), distance.ravel())
-    pairs, necks = _necks(basins, distance)
-    before = -1
-    for share in (*_SADDLES, 0.0):
-        number = _merged(pairs, necks, height, share)
-        if int(number.max(initial=0)) != before:
-            before = int(number.max(initial=0))
-            yield number[basins]
+    found = pool_guided(groundwork, probability, painted)
+    if found is None:
+        return np.zeros(probability.shape, dtype=np.int32)
+    pool, told = found
+    by_itself = rate_alone(pool.features)
+    _, chosen = select(pool, guided_rating(_ALONE, by_itself, told), _FIRST)
+    beside = company(pool, by_itself, chosen)
+    in_company = rate_in_company(np.column_stack([pool.features, beside]))
+    rating = _with_wanted(guided_rating(_COMPANY, in_company, told), told)
+    labels, _ = select(pool, rating, _LAST)
+    return labels if split_touching else _clumps(pool, labels, probability)
 
 
-def _necks(basins: Labels, distance: Image) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Neighbouring basins, (n, 2), and the distance at the widest place between them."""
-    count = int(basins.max(initial=0)) + 1
-    keys, widths = [], []
-    for one, two in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        a, b = basins[one], basins[two]
-        touch = (a != b) & (a > 0) & (b > 0)
-        a, b = a[touch].astype(np.int64), b[touch].astype(np.int64)
-        keys.append(np.minimum(a, b) * count + np.maximum(a, b))
-        widths.append(np.minimum(distance[one][touch], distance[two][touch]))
-    pairs, index = np.unique(np.concatenate(keys), return_inverse=True)
-    widest = np.zeros(len(pairs))
-    np.maximum.at(widest, index, np.concatenate(widths))
-    return np.stack(np.divmod(pairs, count), axis=1), widest
+def _clumps(pool: Pool, labels: Labels, probability: Image) -> Labels:
+    """Join particles that touch, with the seams and what lies between them.
+
+    Not every particle of a heap is found by itself; the mask that agrees best with particles and
+    probability has the rest.
+    """
+    wanted = np.where(labels > 0, 1.0, probability)
+    best, agreement = labels, 0.0
+    for basins in pool.basins:
+        common = 2 * float(wanted.ravel()[basins.pixels].sum())
+        dice = common / (len(basins.pixels) + float(wanted.sum()))
+        if basins.proposal.source == PROBABILITY:
+            dice -= _BLURRED
+        if dice > agreement:
+            best, agreement = basins.proposal.basins, dice
+    pieces, _ = ndi.label(best > 0)
+    flat = pieces.ravel()
+    area = np.maximum(np.bincount(flat), 1)
+    covered = np.bincount(flat, labels.ravel() > 0) / area
+    keep = (covered > _COVERED) & (np.bincount(flat, probability.ravel()) / area > 0.5)
+    keep[0] = False
+    joined = np.pad(keep[pieces] | (labels > 0), 2)
+    closed = ndi.binary_closing(joined, _EIGHT)[2:-2, 2:-2]
+    return np.asarray(ndi.label(closed)[0], dtype=np.int32)
 
 
-def _merged(
-    pairs: NDArray[np.int64], necks: NDArray[np.float64], height: NDArray[Any], share: float
-) -> Labels:
-    """Return the new number of each basin."""
-    parent, top = np.arange(len(height)), height.copy()
-
-    def root(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = int(parent[k])
-        return k
-
-    for k in np.argsort(-necks, kind="stable"):
-        a, b = root(int(pairs[k, 0])), root(int(pairs[k, 1]))
-        if a != b and necks[k] >= share * min(top[a], top[b]):
-            parent[b] = a
-            top[a] = max(top[a], top[b])
-    _, number = np.unique([root(k) for k in range(len(parent))], return_inverse=True)
-    return np.asarray(number, dtype=np.int32)
+def guided_rating(weights: tuple[float, ...], rating: Values, told: Evidence) -> Values:
+    """Combine ratings without strokes with what these say; 0 for what they refuse."""
+    constant, of_rating, of_probable, of_contrast = weights
+    total = constant + of_rating * rating
+    total += of_probable * told.probable + of_contrast * told.contrast
+    return np.where(told.refused, 0.0, 1 / (1 + np.exp(-total)))
 
 
-# -- choice ------------------------------------------------------------------------------------
-def _best_segments(scene: Scene) -> Labels:
-    """Return the best segments of all proposals that do not overlap."""
-    proposals = list(_proposals(scene))
-    empty = np.zeros(scene.plain.shape, np.int32)
-    if not proposals:
-        return empty
-    scores: list[NDArray[np.float64]] = []
-    whole: list[tuple[float, float]] = []
-    for labels in proposals:
-        score, area = segment_scores(labels, scene.plain, scene.probability, scene.strokes)
-        scores.append(score)
-        covered = labels > 0
-        common = 2 * float(scene.probability[covered].sum())
-        agreement = common / max(float(scene.probability.sum()) + float(covered.sum()), 1.0)
-        rated = float(np.average(score, weights=np.sqrt(area)))
-        whole.append((rated * agreement, rated))
-    best = max(range(len(whole)), key=lambda k: whole[k])
-    least = min(_LEAST_SCORE, _LEAST_SHARE * whole[best][1])
-    scores[best] += _FAVOUR
-    return _without_overlap(proposals, scores, least)
+def _with_wanted(rating: Values, told: Evidence) -> Values:
+    """Lift the best segment under each stroke of particle to what is just chosen.
+
+    Better ones that have its place go first, so it counts where nothing would be found.
+    """
+    rating = rating.copy()
+    for held in told.held.T:
+        around = np.where((held >= _HELD) & (told.probable > 0.5), rating, 0.0)
+        best = int(np.argmax(around))
+        if around[best] > 0:
+            rating[best] = max(rating[best], _LAST)
+    return rating
 
 
-def _without_overlap(
-    proposals: list[Labels], scores: list[NDArray[np.float64]], least: float
-) -> Labels:
-    """Take segments from the best down, each unless better ones lie where it is."""
-    chosen = np.zeros(proposals[0].shape, np.int32)
-    ranked = sorted(
-        ((score, k, n) for k, of_one in enumerate(scores) for n, score in enumerate(of_one, 1)),
-        key=lambda entry: (-entry[0], entry[1], entry[2]),
-    )
-    boxes = [ndi.find_objects(labels) for labels in proposals]
-    number = 0
-    for score, k, n in ranked:
-        if score < least:
-            break
-        box = boxes[k][n - 1]
-        inside, taken = proposals[k][box] == n, chosen[box]
-        free = inside & (taken == 0)
-        if np.count_nonzero(free) >= (1 - _OVERLAP) * np.count_nonzero(inside):
-            number += 1
-            taken[free] = number
-    return chosen
+def pool_guided(
+    groundwork: Groundwork, probability: Image, painted: NDArray[np.uint8]
+) -> tuple[Pool, Evidence] | None:
+    """Pool the proposals of picture and probability, with what strokes say of each segment.
+
+    None where nothing is proposed.
+    """
+    further = [
+        describe(one, groundwork.around) for one in _propose_probable(groundwork, probability)
+    ]
+    pool = pool_described([*groundwork.described, *further])
+    if pool is None:
+        return None
+    return pool, evidence(pool, probability, painted)
 
 
-# -- back to the image -------------------------------------------------------------------------
-def _sharpened(coarse: Labels, image: Image, step: int) -> Labels:
-    """Bring label images of the grid to the image; the strongest edge nearby is the outline."""
-    if step == 1:
-        return coarse
-    labels = np.repeat(np.repeat(coarse, step, axis=0), step, axis=1)
-    labels = labels[: image.shape[0], : image.shape[1]]
-    unsure = outline_of(labels, thick=True)
-    unsure = ndi.maximum_filter(unsure, 2 * (step // 2) + 1)
-    markers = np.where(unsure, 0, labels + 1)
-    grown = watershed(_gradient(ndi.gaussian_filter(image, 1.0)), markers) - 1
-    return np.asarray(grown, dtype=np.int32)
+def _propose_probable(groundwork: Groundwork, probability: Image) -> Iterator[Proposal]:
+    """Make the proposals that only the strokes give rise to."""
+    plain = groundwork.pictures["plain"]
+    soft = gaussian(probability, 0.8)
+    sign = _sign(plain, soft)
+    masks: list[tuple[str, Mask]] = [(f"above {level}", soft > level) for level in _LEVELS]
+    # between what is surely particle and surely background, the strongest edge decides
+    sure = np.where(soft > _SURE, 2, np.where(soft < 1 - _SURE, 1, 0)).astype(np.int32)
+    if (sure == 1).any() and (sure == 2).any():
+        masks.append(("edge between", watershed(groundwork.around.gradient, sure) == 2))
+    for name, mask in masks:
+        yield from taken_apart(mask, (PROBABILITY, sign, name), 0.0, groundwork.depth_factor)
+    for source in ("plain", "flat", "near"):
+        picture = groundwork.pictures[source]
+        bright = _sign(picture, soft)
+        level = bright * _between(picture, soft)
+        mask = picture * np.float32(bright) > level
+        recipe = (source, bright, "between strokes")
+        yield from taken_apart(mask, recipe, level, groundwork.depth_factor)
 
 
-def _numbered(labels: Labels, settings: SegmentationSettings, radius: float) -> Labels:
-    """Drop what is small or on the border; number the rest by their topmost pixel."""
-    area = np.bincount(labels.ravel())
-    if len(area) < 2:
-        return labels
-    least = _CRUMB * math.pi * radius**2 if settings.min_area is None else settings.min_area
-    keep = (area >= max(least, 1)) & (np.arange(len(area)) > 0)
-    if settings.exclude_border:
-        keep[np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))] = False
-    found, first = np.unique(labels, return_index=True)
-    number = np.zeros(len(area), np.int32)
-    stay = found[np.argsort(first)]
-    stay = stay[keep[stay]]
-    number[stay] = np.arange(1, len(stay) + 1)
-    return number[labels]
+def _means(picture: Image, probability: Image) -> tuple[float, float]:
+    """Mean brightness of what is probably particle and probably not."""
+    inside = float((picture * probability).sum()) / max(float(probability.sum()), 1e-6)
+    rest = 1 - probability
+    return inside, float((picture * rest).sum()) / max(float(rest.sum()), 1e-6)
 
 
-def _gradient(image: Image) -> Image:
-    return np.asarray(np.hypot(*np.gradient(image)), dtype=np.float32)
+def _sign(picture: Image, probability: Image) -> int:
+    inside, outside = _means(picture, probability)
+    return 1 if inside >= outside else -1
+
+
+def _between(picture: Image, probability: Image) -> float:
+    return sum(_means(picture, probability)) / 2

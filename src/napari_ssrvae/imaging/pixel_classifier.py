@@ -23,6 +23,7 @@ from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.pixel_features import NAMES, PixelFeatures
 
 if TYPE_CHECKING:
+    from napari_ssrvae.imaging.guided import Groundwork
     from napari_ssrvae.imaging.settings import SegmentationSettings
 
 BACKGROUND, PARTICLE = 1, 2
@@ -230,6 +231,7 @@ class PixelClassifier:
         *,
         strokes: ArrayLike | None = None,
         probability: NDArray[np.float32] | None = None,
+        groundwork: Groundwork | None = None,
     ) -> NDArray[np.int32]:
         """Find the particles of an image.
 
@@ -238,12 +240,15 @@ class PixelClassifier:
         image
             (H, W) image or `Micrograph`.
         settings
-            Smallest area, whether touching particles are taken apart, those on the border left
-            out. The method and the polarity do not matter here.
+            Smallest area, polarity, whether and how readily touching particles are taken apart,
+            whether those on the border are left out. Method and smoothing do not matter here.
         strokes
             (H, W) painted on this very image: what was painted as background is none.
         probability
             From `probability`, where it is known already.
+        groundwork
+            Of this image, where it is known already: what no stroke changes, and what most of the
+            time goes into.
 
         Returns
         -------
@@ -259,7 +264,11 @@ class PixelClassifier:
         if probability is None:
             probability = self.probability(micrograph)
         return segment_guided(
-            micrograph, probability, settings or SegmentationSettings(), strokes=strokes
+            micrograph,
+            probability,
+            settings or SegmentationSettings(),
+            strokes=strokes,
+            groundwork=groundwork,
         )
 
     # -- files -----------------------------------------------------------------------------

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage as ndi
 
+from napari_ssrvae.imaging.filters import gaussian, resize
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 
 SIGMAS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -112,7 +111,7 @@ class _Blurred:
     def of(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Blur the full image; the answer is on the shrunk one."""
         small = shrink(image, self.shrink)
-        return np.asarray(ndi.gaussian_filter(small, self.sigma, truncate=_CUT), np.float32)
+        return gaussian(small, self.sigma, reach=_CUT)
 
     def on_grid(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring values of the shrunk image to the grid."""
@@ -167,5 +166,5 @@ def enlarge(values: NDArray[np.float32], step: int, shape: tuple[int, int]) -> N
     """Interpolate values of blocks linearly, to an image of this shape."""
     if step == 1:
         return values
-    fine: NDArray[Any] = ndi.zoom(values, step, order=1, grid_mode=True, mode="nearest")
-    return np.asarray(fine[: shape[0], : shape[1]], dtype=np.float32)
+    fine = resize(values, (step * values.shape[0], step * values.shape[1]))
+    return fine[: shape[0], : shape[1]]

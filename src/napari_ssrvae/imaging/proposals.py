@@ -123,10 +123,10 @@ def propose(
                     continue
                 seen.append(threshold)
                 mask = picture * np.float32(sign) > threshold
-                yield from _taken_apart(mask, (source, sign, name), threshold, depth_factor)
+                yield from taken_apart(mask, (source, sign, name), threshold, depth_factor)
 
 
-def _taken_apart(
+def taken_apart(
     mask: Mask, recipe: tuple[str, int, str], threshold: float, depth_factor: float
 ) -> Iterator[Proposal]:
     """Make the proposal of one mask, or none if it is nothing but noise or the whole picture."""

@@ -33,8 +33,6 @@ from napari_ssrvae.imaging.objects import (
 )
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
-_DEPTH_RANGE = 4.0  # how much deeper or shallower a neck may be than that of `split_strength` 0.5
-_SIGNS = {"auto": (1, -1), "bright": (1,), "dark": (-1,)}
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
 
@@ -109,16 +107,15 @@ def segment_with(
 
 def _separate(image: NDArray[Any], settings: SegmentationSettings) -> NDArray[np.int32]:
     """Particles one by one, the best of many proposals."""
-    depth_factor = _DEPTH_RANGE ** (1 - 2 * settings.split_strength)
     labels = find_separate_particles(
-        image.astype(np.float32), _SIGNS[settings.polarity], depth_factor
+        image.astype(np.float32), settings.signs, settings.depth_factor
     )
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
 
 
 def _blobs(image: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
     """Small round particles, in the polarity in which they stand out more."""
-    found = [find_blobs(image, sign) for sign in _SIGNS[settings.polarity]]
+    found = [find_blobs(image, sign) for sign in settings.signs]
     labels = max(found, key=lambda pair: pair[1])[0]
     if not settings.split_touching:
         labels = np.asarray(ndi.label(labels > 0)[0], dtype=np.int32)
@@ -142,7 +139,7 @@ def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.in
         mask = close_clumps(mask, contrast, radius)
     mask = fill_holes(mask, contrast, radius)
     mask = cut_threads(mask, radius)
-    depth = -np.log(SADDLE) * _DEPTH_RANGE ** (1 - 2 * settings.split_strength)
+    depth = -np.log(SADDLE) * settings.depth_factor
     return number_objects(
         mask,
         radius=radius,
@@ -162,7 +159,7 @@ def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe
     names = tuple(THRESHOLDS) if settings.method == "auto" else (one,)
     criterion = Criterion(plain)
     best, best_score = None, 0.0
-    for recipe in recipes(plain, flat, _SIGNS[settings.polarity], names):
+    for recipe in recipes(plain, flat, settings.signs, names):
         score = criterion.score(recipe.mask(plain, flat), recipe.sign)
         if score > best_score:
             best, best_score = recipe, score

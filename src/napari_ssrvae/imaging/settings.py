@@ -14,7 +14,9 @@ METHODS = ("auto", "otsu", "li", "triangle", "local", "log")
 """``auto`` tries many thresholds and keeps the best; ``log`` finds small round particles by the
 Laplacian of Gaussian; the others are one threshold each."""
 
-POLARITIES = ("auto", "bright", "dark")
+_SIGNS = {"auto": (1, -1), "bright": (1,), "dark": (-1,)}
+POLARITIES = tuple(_SIGNS)
+_DEPTH_RANGE = 4.0  # how much deeper or shallower a neck may be than that of `split_strength` 0.5
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,16 @@ class SegmentationSettings:
             raise InputError(
                 f"A split strength of {self.split_strength!r} cannot be used; give 0 to 1."
             )
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """Polarities to try: 1 bright, -1 dark."""
+        return _SIGNS[self.polarity]
+
+    @property
+    def depth_factor(self) -> float:
+        """By what the usual depth of a neck at which particles are taken apart is multiplied."""
+        return float(_DEPTH_RANGE ** (1 - 2 * self.split_strength))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` takes back."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_ssrvae.imaging import ParticleFilter, PixelClassifier, SegmentationSettings
+    from napari_ssrvae.imaging.guided import Groundwork
     from napari_ssrvae.imaging.pixel_classifier import Examples
     from napari_ssrvae.imaging.pixel_features import PixelFeatures
 
@@ -39,6 +40,8 @@ class Painted:
         Where they are known already.
     examples : Examples or None
         What lies under the strokes, where they did not change.
+    groundwork : Groundwork or None
+        What no stroke changes, where it is known already.
     """
 
     key: int
@@ -46,6 +49,7 @@ class Painted:
     strokes: NDArray[np.uint8]
     features: PixelFeatures | None = None
     examples: Examples | None = None
+    groundwork: Groundwork | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,8 @@ class Learnt:
         Of them.
     quick : bool
         Whether the particles are still being told apart.
+    groundwork : Groundwork or None
+        Of the active micrograph, once it is known.
     """
 
     classifier: PixelClassifier
@@ -74,6 +80,7 @@ class Learnt:
     labels: NDArray[np.int32]
     outlines: NDArray[np.bool_]
     quick: bool
+    groundwork: Groundwork | None = None
 
 
 def learn_strokes(
@@ -88,6 +95,7 @@ def learn_strokes(
     """
     yield None
     from napari_ssrvae.imaging.filters import rims
+    from napari_ssrvae.imaging.guided import Groundwork
     from napari_ssrvae.imaging.pixel_classifier import (
         DETAIL_PIXELS,
         Examples,
@@ -119,11 +127,21 @@ def learn_strokes(
     yield None
     probability = classifier.probability(shown)
     likely = (probability > 0.5).astype(np.int32)
-    yield Learnt(classifier, shown, examples, likely, rims(likely, OUTLINE), quick=True)
+    outlines = rims(likely, OUTLINE)
+    groundwork = active.groundwork
+    yield Learnt(classifier, shown, examples, likely, outlines, True, groundwork)
+    if groundwork is None or not groundwork.serves(active.micrograph, settings):
+        groundwork = Groundwork.of(active.micrograph, settings)
+        # the next stroke has it even if it comes before the particles
+        yield Learnt(classifier, shown, examples, likely, outlines, True, groundwork)
     labels = classifier.segment(
-        active.micrograph, settings, strokes=active.strokes, probability=probability
+        active.micrograph,
+        settings,
+        strokes=active.strokes,
+        probability=probability,
+        groundwork=groundwork,
     )
-    return Learnt(classifier, shown, examples, labels, rims(labels, OUTLINE), quick=False)
+    return Learnt(classifier, shown, examples, labels, rims(labels, OUTLINE), False, groundwork)
 
 
 def save_classifier(classifier: PixelClassifier, path: Path) -> Generator[None, None, Path]:

@@ -53,7 +53,8 @@ class Strokes(QObject):
         self._loaded: PixelClassifier | None = None
         self._painted: dict[int, NDArray[np.uint8]] = {}
         self._examples: dict[int, Any] = {}
-        self._features: tuple[int, Any, Any] | None = None  # key, its image, features
+        # key, its image, features and groundwork: what no stroke changes
+        self._known: tuple[int, Any, Any, Any] | None = None
         self._shown: int | None = None
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._on_pause)
@@ -77,6 +78,7 @@ class Strokes(QObject):
     def stop(self) -> None:
         """Put brush and strokes away; what was painted is there when painting goes on."""
         self.on = False
+        self._known = None
         self._pause.stop()
         self.workbench.jobs.cancel(KIND)
         self.found = None
@@ -235,10 +237,12 @@ class Strokes(QObject):
             self._show_result(None)
             self.changed.emit()
             return
-        image, features = state.micrograph.image, None
-        if self._features is not None and self._features[0] == key:
-            features = self._features[2] if self._features[1] is image else None
-        active = steps.Painted(key, state.micrograph, here, features, self._examples.get(key))
+        image, known = state.micrograph.image, (None, None)
+        if self._known is not None and self._known[0] == key and self._known[1] is image:
+            known = self._known[2:]
+        active = steps.Painted(
+            key, state.micrograph, here, known[0], self._examples.get(key), known[1]
+        )
         self.workbench.jobs.start(
             KIND,
             steps.learn_strokes,
@@ -256,7 +260,7 @@ class Strokes(QObject):
         if learnt is None or key != self.session.active_key or not self.on:
             return
         self.classifier = learnt.classifier
-        self._features = (key, image, learnt.features)
+        self._known = (key, image, learnt.features, learnt.groundwork)
         self._examples.update(learnt.examples)
         if not learnt.quick:
             self.found = learnt.labels
