@@ -7,6 +7,7 @@ and extremes of a segment follow from those of its basins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Integers = NDArray[np.int64]
 
 _ANGLES = 2 * np.pi * np.arange(16) / 16
 _DEEP = 2  # px between the outline and where its two sides are compared
+_RING = 5  # px: side of the window by which the background around a basin is found
 _LEAST = 12  # px: smaller segments are none
 
 NAMES = (
@@ -119,6 +121,14 @@ class Basins:
         mask = basins > 0
         rim = highest(mask, 5) & ~lowest(mask, 7)
         self.explained = np.count_nonzero(around.strong_pixels & rim) / around.strong_count
+
+    @cached_property
+    def ring(self) -> tuple[Integers, NDArray[np.int32]]:
+        """Flat indices of the background around the basins, and whose each is."""
+        labels = self.proposal.basins
+        grown = highest(labels, _RING).ravel()
+        where = np.flatnonzero((labels.ravel() == 0) & (grown > 0))
+        return where, grown[where]
 
     def pixels_of(self, basin: int) -> Integers:
         """Flat indices of one basin."""

@@ -14,11 +14,9 @@ from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Pool
-from napari_ssrvae.imaging.filters import highest
 from napari_ssrvae.imaging.segment_features import Basins, Values
 
 BACKGROUND, PARTICLE = 1, 2
-_RING = 5  # px: side of the window by which a segment's surroundings reach further than itself
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -89,10 +87,7 @@ def _basin_sums(basins: Basins, probability: Image) -> Values:
     flat = probability.ravel()
     rows = np.zeros((3, basins.count + 1))
     rows[0, 1:] = np.add.reduceat(flat[basins.pixels].astype(float), basins.starts[1:])
-    labels = basins.proposal.basins
-    grown = highest(labels, _RING)
-    ring = np.flatnonzero((labels == 0) & (grown > 0))
-    own = grown.ravel()[ring]
+    ring, own = basins.ring
     rows[1] = np.bincount(own, minlength=basins.count + 1)
     rows[2] = np.bincount(own, weights=flat[ring], minlength=basins.count + 1)
     return rows
