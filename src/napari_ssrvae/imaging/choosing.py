@@ -7,6 +7,7 @@ the particles of one picture are alike in size, brightness and polarity.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,10 +100,19 @@ def pool_segments(
         The two features that say how many masks have a segment, where only few are made.
     """
     around = Surroundings(pictures, annotations)
+    return gather(propose(pictures, signs, depth_factor, only), around, agreement)
+
+
+def gather(
+    proposals: Iterable[Proposal],
+    around: Surroundings,
+    agreement: tuple[float, float] | None = None,
+) -> Pool | None:
+    """Gather the segments of proposals, as `pool_segments` does."""
     basins: list[Basins] = []
     kept: list[tuple[int, int, Segments]] = []
     groupings: list[NDArray[np.int32]] = []
-    for proposal in propose(pictures, signs, depth_factor, only):
+    for proposal in proposals:
         own = Basins(proposal, around)
         basins.append(own)
         for level, grouping in proposal.groupings:
@@ -131,7 +141,7 @@ def pool_segments(
     else:
         agreeing = np.tile(agreement, (len(first), 1))
     return Pool(
-        pictures["plain"].shape,
+        around.plain.shape,
         np.column_stack([features, agreeing]),
         area[first],
         centre[first],
