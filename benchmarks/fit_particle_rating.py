@@ -75,13 +75,23 @@ def compared(pool: Pool, truth: np.ndarray) -> Example:
         for n, old in zip(pool.shape, truth.shape, strict=True)
     )
     truth = np.unique(truth[np.ix_(rows, columns)], return_inverse=True)[1].reshape(pool.shape)
+    kept = keep(pool)
+    return Example(kept, best_overlap(kept, truth), truth)
+
+
+def best_overlap(pool: Kept, truth: np.ndarray) -> np.ndarray:
+    """Intersection over union of each segment and the true particle that it fits best."""
     area = np.bincount(truth.ravel())
-    parts = [pool.pixels(k).astype(np.int32) for k in range(len(pool.area))]
-    iou = np.zeros(len(parts))
-    for k in range(len(iou)):
-        shared = np.bincount(truth.ravel()[parts[k]], minlength=len(area))
-        iou[k] = np.max(shared[1:] / (area + pool.area[k] - shared)[1:], initial=0)
-    kept = Kept(
+    iou = np.zeros(len(pool.parts))
+    for k, part in enumerate(pool.parts):
+        shared = np.bincount(truth.ravel()[part], minlength=len(area))
+        iou[k] = np.max(shared[1:] / (area + len(part) - shared)[1:], initial=0)
+    return iou
+
+
+def keep(pool: Pool) -> Kept:
+    """Keep what choosing needs."""
+    return Kept(
         pool.shape,
         pool.features,
         pool.area,
@@ -89,9 +99,8 @@ def compared(pool: Pool, truth: np.ndarray) -> Example:
         pool.sign,
         pool.members,
         pool.member_of,
-        parts,
+        [pool.pixels(k).astype(np.int32) for k in range(len(pool.area))],
     )
-    return Example(kept, iou, truth)
 
 
 def training_rows(
@@ -212,7 +221,7 @@ def main() -> None:
         }
         arguments.folds.write_text(json.dumps(stored))
     if arguments.write:
-        numbers = {
+        numbers = json.loads(TARGET.read_text()) | {
             # the second rating learns from first ones that are as uncertain as on new images
             "alone": as_numbers(grow(training_rows(examples, plain))),
             "company": as_numbers(grow(training_rows(examples, tables))),

@@ -2,9 +2,10 @@
 
 `segment_particles(image, split_touching=True)` and nothing else, on EMPS (journal figures of all
 kinds) and on titanium dioxide of BAM. The trees that rate segments were grown on these very EMPS
-images: with --folds FILE (of `fit_particle_rating.py`) each image is also found with trees that
-have not seen it. Beside it the default, which keeps touching particles together, against the maps
-with touching instances merged. Writes `benchmarks/results/segmentation.json`.
+images: with --folds FILE (of `fit_particle_rating.py`, then `fit_heap_rating.py`) each image is
+also found with trees that have not seen it. Beside it the default, which keeps touching particles
+together, against the maps with touching instances merged. Writes
+`benchmarks/results/segmentation.json`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from _common import table, write_json
 from napari_ssrvae import segment_particles
 from napari_ssrvae.imaging import particle_rating
-from segmentation_data import DATA, bam, emps, f1
+from segmentation_data import DATA, bam, clumps_of, emps, f1
+
+KINDS = ("alone", "company", "heap")
 
 
 def measure(
@@ -42,13 +44,13 @@ def measure(
     if folds is not None and name in folds:
         unseen = [particle_rating.Trees(**one) for one in folds[name]]
         own = particle_rating._trees
-        particle_rating._trees = lambda kind: unseen[kind == "company"]  # type: ignore
+        particle_rating._trees = lambda kind: unseen[KINDS.index(kind)]  # type: ignore
         try:
             labels = segment_particles(image, split_touching=True)
         finally:
             particle_rating._trees = own
         row["f1 out of fold"] = round(f1(labels, truth), 3)
-    merged, _ = ndi.label(truth > 0, np.ones((3, 3)))
+    merged = clumps_of(truth, drawn_apart=group == "BAM")
     together = segment_particles(image)
     row["f1 together"] = round(f1(together, merged), 3)
     together = segment_particles(image, exclude_border=False)

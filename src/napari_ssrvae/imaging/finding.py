@@ -13,6 +13,7 @@ from napari_ssrvae.imaging.annotations import find_annotations, inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments, recipe_of
 from napari_ssrvae.imaging.filters import gaussian, highest, lowest, mean_around, resize
+from napari_ssrvae.imaging.heaps import add_from_heaps
 from napari_ssrvae.imaging.proposals import Labels, versions
 
 WORK_PIXELS = 200_000
@@ -29,7 +30,7 @@ _RECIPES = 1  # taken from a part of the picture to all of it
 def find_separate_particles(
     image: Image, signs: tuple[int, ...], depth_factor: float = 1.0
 ) -> Labels:
-    """Find particles one by one, also those that touch.
+    """Find particles one by one, also those that touch, at the picture's own resolution.
 
     Parameters
     ----------
@@ -46,13 +47,40 @@ def find_separate_particles(
         Particles from 1, in no particular order.
     """
     annotations = find_annotations(image)
+    labels = find_roughly(image, annotations, signs, depth_factor, heaps=True)
+    return drawn_at(labels, inpaint(image, annotations))
+
+
+def find_roughly(
+    image: Image,
+    annotations: Mask,
+    signs: tuple[int, ...],
+    depth_factor: float = 1.0,
+    *,
+    heaps: bool = False,
+) -> Labels:
+    """Find particles one by one, at the resolution that they need.
+
+    Parameters
+    ----------
+    image, signs, depth_factor
+        As `find_separate_particles` takes them.
+    annotations
+        From `find_annotations`.
+    heaps
+        Whether heaps are looked at twice.
+
+    Returns
+    -------
+    (h, w) int32
+        Particles from 1, on the picture shrunk to at most its own shape.
+    """
     factor = min(1.0, math.sqrt(WORK_PIXELS / image.size))
-    labels = None
     if factor < _LARGE:
         labels = _find_small(image, annotations, factor, signs, depth_factor)
-    if labels is None:
-        _, labels, _ = _look(image, annotations, factor, signs, depth_factor)
-    return drawn_at(labels, inpaint(image, annotations))
+        if labels is not None:
+            return labels
+    return _look(image, annotations, factor, signs, depth_factor, heaps=heaps)[1]
 
 
 def _look(
@@ -63,13 +91,17 @@ def _look(
     depth_factor: float,
     only: set[tuple[str, int, str]] | None = None,
     agreement: tuple[float, float] | None = None,
+    heaps: bool = False,
 ) -> tuple[Pool | None, Labels, NDArray[np.int64]]:
     small = shrink(image, factor)
     marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
-    pool = pool_segments(versions(small, marked), marked, signs, depth_factor, only, agreement)
+    pictures = versions(small, marked)
+    pool = pool_segments(pictures, marked, signs, depth_factor, only, agreement)
     if pool is None:
         return None, np.zeros(small.shape, dtype=np.int32), np.zeros(0, dtype=np.int64)
     labels, chosen, _ = choose(pool)
+    if heaps:
+        labels = add_from_heaps(pictures, marked, pool, labels, chosen, depth_factor)
     return pool, labels, chosen
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +58,7 @@ def first_look(
         return None
     factor = min(1.0, math.sqrt(_AT_ONCE / part.size))
     try:
-        coarse = segment_with(shrink(part, factor), _shrunk(settings, factor))
+        coarse = segment_with(shrink(part, factor), settings.scaled(factor))
     except InputError:  # nothing but one grey level in view; of the whole, the answer says so
         return None
     found = np.zeros(image.shape, dtype=np.int32)
@@ -67,16 +66,6 @@ def first_look(
     seen = np.zeros(image.shape, dtype=np.int32)
     seen[region] = found[region]
     return seen
-
-
-def _shrunk(settings: SegmentationSettings, factor: float) -> SegmentationSettings:
-    """Return the same recipe in the pixels of a shrunk picture."""
-    area = settings.min_area
-    return replace(
-        settings,
-        smoothing=settings.smoothing * factor,
-        min_area=None if area is None else area * factor**2,
-    )
 
 
 def _pixels(region: Region) -> int:

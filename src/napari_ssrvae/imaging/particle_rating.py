@@ -67,6 +67,11 @@ def rate_in_company(features: Values) -> Values:
     return _trees("company")(features)
 
 
+def rate_in_heap(features: Values) -> Values:
+    """Rate parts of heaps beside the particles that were chosen first."""
+    return _trees("heap")(features)
+
+
 @cache
 def _trees(name: str) -> Trees:
     text = resources.files("napari_ssrvae.imaging").joinpath("particle_rating.json").read_text()

@@ -25,7 +25,7 @@ _EIGHT = np.ones((3, 3), dtype=bool)
 _SAME = 0.02  # thresholds nearer than this share of the range are one
 _COVER = (0.0005, 0.97)  # share of the picture that the segments of a proposal may cover
 _MOST_PIECES = 0.004  # pieces per pixel beyond which a mask is noise
-_DEPTHS = (0.06, 0.15, 0.35)
+DEPTHS = (0.06, 0.15, 0.35)
 """-log of the saddle between two particles as a share of the lower one's peak."""
 _SMALL_HOLE = 0.25  # of the piece that it is in: larger ones are not filled
 _SOURCES: dict[str, tuple[str, ...]] = {
@@ -130,17 +130,23 @@ def taken_apart(
     mask: Mask, recipe: tuple[str, int, str], threshold: float, depth_factor: float
 ) -> Iterator[Proposal]:
     """Make the proposal of one mask, or none if it is nothing but noise or the whole picture."""
-    if not _COVER[0] <= float(mask.mean()) <= _COVER[1]:
-        return
-    pieces, count = ndi.label(mask)
-    if count > max(_MOST_PIECES * mask.size, 50):
-        return
-    solid = fill_small_holes(mask, pieces)
-    if solid.mean() > _COVER[1]:
+    solid = solid_mask(mask)
+    if solid is None:
         return
     distance = distance_inside(solid)
-    basins, groupings = split_degrees(solid, distance, [depth_factor * d for d in _DEPTHS])
+    basins, groupings = split_degrees(solid, distance, [depth_factor * d for d in DEPTHS])
     yield Proposal(basins, groupings, distance, solid & ~mask, *recipe, threshold)
+
+
+def solid_mask(mask: Mask) -> Mask | None:
+    """Fill a mask's small holes; None if it is nothing but noise or the whole picture."""
+    if not _COVER[0] <= float(mask.mean()) <= _COVER[1]:
+        return None
+    pieces, count = ndi.label(mask)
+    if count > max(_MOST_PIECES * mask.size, 50):
+        return None
+    solid = fill_small_holes(mask, pieces)
+    return solid if solid.mean() <= _COVER[1] else None
 
 
 def fill_small_holes(mask: Mask, pieces: Labels) -> Mask:

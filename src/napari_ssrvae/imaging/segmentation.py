@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,21 @@ from napari_ssrvae.imaging.candidates import (
     THRESHOLDS,
     Criterion,
     Image,
+    Mask,
     Recipe,
     flatten,
     local_contrast,
     recipes,
 )
+from napari_ssrvae.imaging.clumps import agreement, with_chosen
 from napari_ssrvae.imaging.filters import fill_all_holes, gaussian, mean_around
-from napari_ssrvae.imaging.finding import find_separate_particles
+from napari_ssrvae.imaging.finding import (
+    drawn_at,
+    find_roughly,
+    find_separate_particles,
+    nearest_pixels,
+    shrink,
+)
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
     SADDLE,
@@ -33,6 +42,7 @@ from napari_ssrvae.imaging.objects import (
 )
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
+_CLUMP_PIXELS = 2_500_000  # clumps are found on an image of at most about this many
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
 
@@ -98,7 +108,10 @@ def segment_with(
     given = as_micrograph(image_or_micrograph).image
     if settings.method == "auto" and settings.split_touching:
         return _separate(given, settings)
-    image = inpaint(given.astype(np.float32), find_annotations(given))
+    annotations = find_annotations(given)
+    image = inpaint(given.astype(np.float32), annotations)
+    if settings.method == "auto":
+        return _clumps(image, annotations, settings)
     plain = gaussian(image, settings.smoothing)
     if settings.method == "log":
         return _blobs(plain, settings)
@@ -113,6 +126,17 @@ def _separate(image: NDArray[Any], settings: SegmentationSettings) -> NDArray[np
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
 
 
+def _clumps(image: Image, annotations: Mask, settings: SegmentationSettings) -> NDArray[np.int32]:
+    """Touching particles as one: by one threshold, which particles found one by one choose."""
+    chosen = find_roughly(image, annotations, settings.signs)
+    factor = min(1.0, math.sqrt(_CLUMP_PIXELS / image.size))
+    fine = shrink(image, factor)
+    settings_there = settings.scaled(factor)
+    plain = gaussian(fine, settings_there.smoothing)
+    labels = _by_threshold(plain, settings_there, chosen if chosen.any() else None)
+    return drawn_at(labels, image)
+
+
 def _blobs(image: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
     """Small round particles, in the polarity in which they stand out more."""
     found = [find_blobs(image, sign) for sign in settings.signs]
@@ -122,13 +146,15 @@ def _blobs(image: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
 
 
-def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
-    """One threshold, given or the best of several."""
+def _by_threshold(
+    plain: Image, settings: SegmentationSettings, chosen: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """One threshold, given or the best of several, beside particles that were found one by one."""
     if settings.method == "local":
         plain = flat = local_contrast(plain)
     else:
         flat = flatten(plain)
-    recipe = _choose(plain, flat, settings)
+    recipe = _choose(plain, flat, settings, chosen)
     if recipe is None:
         return np.zeros(plain.shape, dtype=np.int32)
     mask = recipe.mask(plain, flat)
@@ -139,6 +165,8 @@ def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.in
         mask = close_clumps(mask, contrast, radius)
     mask = fill_holes(mask, contrast, radius)
     mask = cut_threads(mask, radius)
+    if chosen is not None:
+        mask = with_chosen(mask, _at(chosen, mask.shape), only=settings.min_area is None)
     depth = -np.log(SADDLE) * settings.depth_factor
     return number_objects(
         mask,
@@ -150,7 +178,17 @@ def _by_threshold(plain: Image, settings: SegmentationSettings) -> NDArray[np.in
     )
 
 
-def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe | None:
+def _at(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Labels at another resolution, without care for their outlines."""
+    return np.asarray(labels[np.ix_(*nearest_pixels(shape, labels.shape))])
+
+
+def _choose(
+    plain: Image,
+    flat: Image,
+    settings: SegmentationSettings,
+    chosen: NDArray[np.int32] | None = None,
+) -> Recipe | None:
     """Score every candidate on a shrunk image; None where none is worth anything."""
     step = int(np.ceil(np.sqrt(plain.size / _CANDIDATE_PIXELS)))
     if step > 1:
@@ -159,8 +197,12 @@ def _choose(plain: Image, flat: Image, settings: SegmentationSettings) -> Recipe
     names = tuple(THRESHOLDS) if settings.method == "auto" else (one,)
     criterion = Criterion(plain)
     best, best_score = None, 0.0
+    particles = None if chosen is None else _at(chosen, plain.shape) > 0
     for recipe in recipes(plain, flat, settings.signs, names):
-        score = criterion.score(recipe.mask(plain, flat), recipe.sign)
+        mask = recipe.mask(plain, flat)
+        score = criterion.score(mask, recipe.sign)
+        if particles is not None:
+            score *= agreement(mask, particles) ** 2
         if score > best_score:
             best, best_score = recipe, score
     return best
