@@ -43,6 +43,7 @@ from napari_ssrvae.imaging.settings import SegmentationSettings
 
 _DEPTH_RANGE = 4.0  # how much deeper or shallower a neck may be than that of `split_strength` 0.5
 _SIGNS = {"auto": (1, -1), "bright": (1,), "dark": (-1,)}
+_AGREES = 0.8  # agreement with particles found one by one beyond which more counts no more
 _CLUMP_PIXELS = 2_500_000  # clumps are found on an image of at most about this many
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
@@ -204,7 +205,8 @@ def _choose(
         mask = recipe.mask(plain, flat)
         score = criterion.score(mask, recipe.sign)
         if particles is not None:
-            score *= agreement(mask, particles) ** 2
+            # masks that agree well enough are told apart by their outlines
+            score *= min(agreement(mask, particles), _AGREES) ** 2
         if score > best_score:
             best, best_score = recipe, score
     return best
