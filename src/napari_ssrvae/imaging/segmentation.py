@@ -42,6 +42,7 @@ from napari_ssrvae.imaging.objects import (
 )
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
+_AGREES = 0.8  # agreement with particles found one by one beyond which more counts no more
 _CLUMP_PIXELS = 2_500_000  # clumps are found on an image of at most about this many
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
@@ -202,7 +203,8 @@ def _choose(
         mask = recipe.mask(plain, flat)
         score = criterion.score(mask, recipe.sign)
         if particles is not None:
-            score *= agreement(mask, particles) ** 2
+            # masks that agree well enough are told apart by their outlines
+            score *= min(agreement(mask, particles), _AGREES) ** 2
         if score > best_score:
             best, best_score = recipe, score
     return best
