@@ -78,6 +78,13 @@ def test_nearest_outside(image: NDArray[np.float32], mask: NDArray[np.bool_]) ->
     assert np.array_equal(found[alone], image[tuple(at)][alone])
 
 
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_block_means(image: NDArray[np.float32], step: int) -> None:
+    rows, columns = (n // step for n in image.shape)
+    blocks = image[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    np.testing.assert_allclose(filters.block_means(image, step), blocks.mean(axis=(1, 3)), 1e-5)
+
+
 def test_rims() -> None:
     labels = np.zeros((9, 12), dtype=np.int32)
     labels[0:6, 1:6], labels[0:6, 6:11] = 1, 2  # they touch each other and the frame

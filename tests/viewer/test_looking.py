@@ -31,9 +31,9 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Any:
     gate, real = threading.Event(), segmentation.segment_with
     assert first_look.segment_with is real  # the first look does not wait
 
-    def waits(image: Any, settings: Any) -> Any:
+    def waits(image: Any, settings: Any, **options: Any) -> Any:
         gate.wait(60)
-        return real(image, settings)
+        return real(image, settings, **options)
 
     monkeypatch.setattr(segmentation, "segment_with", waits)
     yield gate

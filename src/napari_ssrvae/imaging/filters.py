@@ -136,6 +136,13 @@ def resize(image: NDArray[Any], shape: tuple[int, ...]) -> Image:
     return _image(cv2.resize(_floats(image), wanted, interpolation=cv2.INTER_LINEAR))
 
 
+def block_means(image: NDArray[Any], step: int) -> Image:
+    """Means of blocks of step x step pixels; what is left over at the far edges is left out."""
+    rows, columns = (n // step for n in image.shape)
+    whole = _floats(image[: rows * step, : columns * step])
+    return _image(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+
+
 def _morphed(how: Any, image: NDArray[Any], element: NDArray[np.uint8]) -> NDArray[Any]:
     if image.dtype == bool:
         return np.asarray(how(_bytes(image), element)).view(bool)

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from napari_ssrvae.imaging.annotations import find_annotations, inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments, recipe_of
-from napari_ssrvae.imaging.filters import gaussian, highest, lowest, mean_around, resize
+from napari_ssrvae.imaging.filters import (
+    block_means,
+    gaussian,
+    highest,
+    lowest,
+    mean_around,
+    resize,
+)
 from napari_ssrvae.imaging.heaps import add_from_heaps
 from napari_ssrvae.imaging.proposals import Labels, versions
 
@@ -28,7 +35,7 @@ _RECIPES = 1  # taken from a part of the picture to all of it
 
 
 def find_separate_particles(
-    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0
+    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0, *, heaps: bool = True
 ) -> Labels:
     """Find particles one by one, also those that touch, at the picture's own resolution.
 
@@ -40,6 +47,8 @@ def find_separate_particles(
         Polarities to try: 1 bright, -1 dark.
     depth_factor
         Multiplies the depth of the neck at which particles are taken apart.
+    heaps
+        Whether heaps are looked at twice.
 
     Returns
     -------
@@ -47,7 +56,7 @@ def find_separate_particles(
         Particles from 1, in no particular order.
     """
     annotations = find_annotations(image)
-    labels = find_roughly(image, annotations, signs, depth_factor, heaps=True)
+    labels = find_roughly(image, annotations, signs, depth_factor, heaps=heaps)
     return drawn_at(labels, inpaint(image, annotations))
 
 
@@ -151,12 +160,7 @@ def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = N
     if factor >= 1:
         return image.astype(np.float32)
     step = int(1 / factor)
-    if step > 1:  # whole pixels first: the mean of a block costs little
-        rows, columns = (n // step * step for n in image.shape)
-        blocks = image[:rows, :columns].astype(np.float32, copy=False)
-        blocks = blocks.reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
-    else:
-        blocks = image.astype(np.float32)
+    blocks = block_means(image, step)  # whole pixels first: the mean of a block costs little
     if shape is None:
         shape = tuple(max(round(n * factor), 8) for n in image.shape)
     rest = blocks.shape[0] / shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,10 @@ from napari_ssrvae.imaging.settings import SegmentationSettings
 Region = tuple[slice, slice]
 
 _WORTH_IT = 500_000  # pixels of a micrograph whose particles are found in a moment anyway
-_AT_ONCE = 300_000  # pixels of a picture that is segmented within a second, touching ones apart
+_AT_ONCE = {False: 600_000, True: 80_000}
+"""Pixels of a picture that is segmented within a second, with touching particles taken apart or
+not."""
+_TOO_FINE = 2_500_000  # pixels of a picture whose particles are first shown in clumps
 _PART = 0.5  # share of the micrograph: a larger part in view is looked at as a whole
 _MARGIN = 0.2  # of the sides of a region, around it: what its edge cuts is seen whole
 
@@ -56,9 +60,12 @@ def first_look(
     part = image[wide]
     if min(part.shape) < MIN_SIDE:
         return None
-    factor = min(1.0, math.sqrt(_AT_ONCE / part.size))
+    apart = settings.method == "auto" and settings.split_touching
+    if apart and part.size > _TOO_FINE:
+        apart, settings = False, replace(settings, split_touching=False)
+    factor = min(1.0, math.sqrt(_AT_ONCE[apart] / part.size))
     try:
-        coarse = segment_with(shrink(part, factor), settings.scaled(factor))
+        coarse = segment_with(shrink(part, factor), settings.scaled(factor), guided=False)
     except InputError:  # nothing but one grey level in view; of the whole, the answer says so
         return None
     found = np.zeros(image.shape, dtype=np.int32)

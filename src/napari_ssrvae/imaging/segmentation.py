@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from napari_ssrvae.imaging.candidates import (
     THRESHOLDS,
     Criterion,
     Image,
-    Mask,
     Recipe,
     flatten,
     local_contrast,
@@ -24,11 +22,9 @@ from napari_ssrvae.imaging.candidates import (
 from napari_ssrvae.imaging.clumps import agreement, with_chosen
 from napari_ssrvae.imaging.filters import fill_all_holes, gaussian, mean_around
 from napari_ssrvae.imaging.finding import (
-    drawn_at,
     find_roughly,
     find_separate_particles,
     nearest_pixels,
-    shrink,
 )
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
@@ -43,7 +39,7 @@ from napari_ssrvae.imaging.objects import (
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
 _AGREES = 0.8  # agreement with particles found one by one beyond which more counts no more
-_CLUMP_PIXELS = 2_500_000  # clumps are found on an image of at most about this many
+_GUIDED_PIXELS = 2_500_000  # of an image whose clumps are checked by particles found one by one
 _CANDIDATE_PIXELS = 400_000  # candidates are compared on an image shrunk to about this
 
 
@@ -90,7 +86,10 @@ def segment_particles(
 
 
 def segment_with(
-    image_or_micrograph: ArrayLike | Micrograph, settings: SegmentationSettings
+    image_or_micrograph: ArrayLike | Micrograph,
+    settings: SegmentationSettings,
+    *,
+    guided: bool = True,
 ) -> NDArray[np.int32]:
     """Find the particles of a micrograph as `SegmentationSettings` say.
 
@@ -100,6 +99,9 @@ def segment_with(
         (H, W) image or `Micrograph`.
     settings
         The recipe.
+    guided
+        Whether the method "auto" takes its time: heaps are looked at twice, and clumps are checked
+        by particles found one by one where the image has no more than 2.5 million pixels.
 
     Returns
     -------
@@ -108,34 +110,26 @@ def segment_with(
     """
     given = as_micrograph(image_or_micrograph).image
     if settings.method == "auto" and settings.split_touching:
-        return _separate(given, settings)
+        return _separate(given, settings, heaps=guided)
     annotations = find_annotations(given)
     image = inpaint(given.astype(np.float32), annotations)
-    if settings.method == "auto":
-        return _clumps(image, annotations, settings)
     plain = gaussian(image, settings.smoothing)
     if settings.method == "log":
         return _blobs(plain, settings)
-    return _by_threshold(plain, settings)
+    guide = None
+    if guided and settings.method == "auto" and image.size <= _GUIDED_PIXELS:
+        guide = find_roughly(image, annotations, settings.signs)
+    return _by_threshold(plain, settings, guide if guide is not None and guide.any() else None)
 
 
-def _separate(image: NDArray[Any], settings: SegmentationSettings) -> NDArray[np.int32]:
+def _separate(
+    image: NDArray[Any], settings: SegmentationSettings, *, heaps: bool
+) -> NDArray[np.int32]:
     """Particles one by one, the best of many proposals."""
     labels = find_separate_particles(
-        image.astype(np.float32), settings.signs, settings.depth_factor
+        image.astype(np.float32), settings.signs, settings.depth_factor, heaps=heaps
     )
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
-
-
-def _clumps(image: Image, annotations: Mask, settings: SegmentationSettings) -> NDArray[np.int32]:
-    """Touching particles as one: by one threshold, which particles found one by one choose."""
-    chosen = find_roughly(image, annotations, settings.signs)
-    factor = min(1.0, math.sqrt(_CLUMP_PIXELS / image.size))
-    fine = shrink(image, factor)
-    settings_there = settings.scaled(factor)
-    plain = gaussian(fine, settings_there.smoothing)
-    labels = _by_threshold(plain, settings_there, chosen if chosen.any() else None)
-    return drawn_at(labels, image)
 
 
 def _blobs(image: Image, settings: SegmentationSettings) -> NDArray[np.int32]:
