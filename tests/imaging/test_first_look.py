@@ -57,3 +57,13 @@ def test_nothing_where_the_answer_itself_takes_but_a_moment() -> None:
 
 def test_nothing_of_a_view_that_misses_the_picture(discs: tuple[np.ndarray, np.ndarray]) -> None:
     assert first_look(discs[0], SegmentationSettings(), (slice(0, 0), slice(30, 10))) is None
+
+
+def test_particles_too_small_to_be_taken_apart_at_once_are_shown_together() -> None:
+    rng = np.random.default_rng(0)
+    image = np.zeros((900, 1300))
+    image[10::20, 10::20] = 1
+    image = 80.0 * (ndi.distance_transform_edt(image == 0) < 3.5) + rng.normal(100, 4, image.shape)
+    first = first_look(image, SegmentationSettings(split_touching=True))
+    assert first is not None
+    assert len(np.unique(first)) > 0.9 * 45 * 65

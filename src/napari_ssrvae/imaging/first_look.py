@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.finding import nearest_pixels, shrink
+from napari_ssrvae.imaging.finding import WORK_PIXELS, nearest_pixels, shrink
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph, as_micrograph
 from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
@@ -17,10 +17,7 @@ from napari_ssrvae.imaging.settings import SegmentationSettings
 Region = tuple[slice, slice]
 
 _WORTH_IT = 500_000  # pixels of a micrograph whose particles are found in a moment anyway
-_AT_ONCE = {False: 600_000, True: 80_000}
-"""Pixels of a picture that is segmented within a second, with touching particles taken apart or
-not."""
-_TOO_FINE = 2_500_000  # pixels of a picture whose particles are first shown in clumps
+_AT_ONCE = 600_000  # pixels of a picture whose clumps are found in a moment
 _PART = 0.5  # share of the micrograph: a larger part in view is looked at as a whole
 _MARGIN = 0.2  # of the sides of a region, around it: what its edge cuts is seen whole
 
@@ -32,8 +29,8 @@ def first_look(
 ) -> NDArray[np.int32] | None:
     """Find particles quickly: those in view as they will be found, or all of them roughly.
 
-    The part in view is judged by itself, at its own resolution where that is not too much; the
-    method "auto" may judge the whole micrograph otherwise.
+    Touching ones are taken apart in a small part only. The part in view is judged by itself, at its
+    own resolution where that is not too much; the method "auto" may judge the whole otherwise.
 
     Parameters
     ----------
@@ -60,10 +57,9 @@ def first_look(
     part = image[wide]
     if min(part.shape) < MIN_SIDE:
         return None
-    apart = settings.method == "auto" and settings.split_touching
-    if apart and part.size > _TOO_FINE:
-        apart, settings = False, replace(settings, split_touching=False)
-    factor = min(1.0, math.sqrt(_AT_ONCE[apart] / part.size))
+    if settings.method == "auto" and part.size > WORK_PIXELS:
+        settings = replace(settings, split_touching=False)  # that takes longer
+    factor = min(1.0, math.sqrt(_AT_ONCE / part.size))
     try:
         coarse = segment_with(shrink(part, factor), settings.scaled(factor), guided=False)
     except InputError:  # nothing but one grey level in view; of the whole, the answer says so
