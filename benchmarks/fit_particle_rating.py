@@ -21,8 +21,8 @@ import numpy as np
 from napari_ssrvae.imaging import choosing, particle_rating
 from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.choosing import Pool, company, pool_segments, select
-from napari_ssrvae.imaging.finding import WORK_PIXELS, shrink
 from napari_ssrvae.imaging.proposals import versions
+from napari_ssrvae.imaging.resolution import WORK_PIXELS, shrink
 from segmentation_data import DATA, emps, f1
 
 FOLDS = 6

@@ -2,7 +2,7 @@
 
 `segment_particles(image, split_touching=True)` and nothing else, on EMPS (journal figures of all
 kinds) and on titanium dioxide of BAM. The trees that rate segments were grown on these very EMPS
-images: with --folds FILE (of `fit_particle_rating.py`, then `fit_heap_rating.py`) each image is
+images: with --folds FILE (of `fit_particle_rating.py`, then `fit_seen_rating.py`) each image is
 also found with trees that have not seen it. Beside it the default, which keeps touching particles
 together, against the maps with touching instances merged. Writes
 `benchmarks/results/segmentation.json`.
@@ -23,7 +23,7 @@ from napari_ssrvae import segment_particles
 from napari_ssrvae.imaging import particle_rating
 from segmentation_data import DATA, bam, clumps_of, emps, f1
 
-KINDS = ("alone", "company", "heap")
+KINDS = ("alone", "company", "seen")
 
 
 def measure(

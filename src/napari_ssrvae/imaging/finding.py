@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +11,10 @@ from numpy.typing import NDArray
 from napari_ssrvae.imaging.annotations import find_annotations, inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments, recipe_of
-from napari_ssrvae.imaging.filters import (
-    block_means,
-    gaussian,
-    highest,
-    lowest,
-    mean_around,
-    resize,
-)
-from napari_ssrvae.imaging.heaps import add_from_heaps
+from napari_ssrvae.imaging.grain_evidence import choose_seen
+from napari_ssrvae.imaging.grain_proposals import pool_seen
 from napari_ssrvae.imaging.proposals import Labels, versions
-
-WORK_PIXELS = 200_000
-"""Particles are proposed and chosen on a picture of at most about this many pixels."""
+from napari_ssrvae.imaging.resolution import WORK_PIXELS, drawn_at, shrink
 
 _LARGE = 0.35  # pictures that would be shrunk to less than this share may need more pixels
 _FEW = 5  # particles in the middle from which nothing is learnt
@@ -35,7 +25,7 @@ _RECIPES = 1  # taken from a part of the picture to all of it
 
 
 def find_separate_particles(
-    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0, *, heaps: bool = True
+    image: Image, signs: tuple[int, ...], depth_factor: float = 1.0, *, network: bool = True
 ) -> Labels:
     """Find particles one by one, also those that touch, at the picture's own resolution.
 
@@ -47,8 +37,9 @@ def find_separate_particles(
         Polarities to try: 1 bright, -1 dark.
     depth_factor
         Multiplies the depth of the neck at which particles are taken apart.
-    heaps
-        Whether heaps are looked at twice.
+    network
+        Whether the network that sees grains has its say too, which takes a second; never where
+        particles are so small that the picture is not shrunk.
 
     Returns
     -------
@@ -56,7 +47,7 @@ def find_separate_particles(
         Particles from 1, in no particular order.
     """
     annotations = find_annotations(image)
-    labels = find_roughly(image, annotations, signs, depth_factor, heaps=heaps)
+    labels = find_roughly(image, annotations, signs, depth_factor, network=network)
     return drawn_at(labels, inpaint(image, annotations))
 
 
@@ -66,7 +57,7 @@ def find_roughly(
     signs: tuple[int, ...],
     depth_factor: float = 1.0,
     *,
-    heaps: bool = False,
+    network: bool = False,
 ) -> Labels:
     """Find particles one by one, at the resolution that they need.
 
@@ -76,8 +67,9 @@ def find_roughly(
         As `find_separate_particles` takes them.
     annotations
         From `find_annotations`.
-    heaps
-        Whether heaps are looked at twice.
+    network
+        Whether the network that sees grains has its say too, which takes a second; never where
+        particles are so small that the picture is not shrunk.
 
     Returns
     -------
@@ -89,7 +81,9 @@ def find_roughly(
         labels = _find_small(image, annotations, factor, signs, depth_factor)
         if labels is not None:
             return labels
-    return _look(image, annotations, factor, signs, depth_factor, heaps=heaps)[1]
+    if network:
+        return _look_with_network(image, annotations, factor, signs, depth_factor)
+    return _look(image, annotations, factor, signs, depth_factor)[1]
 
 
 def _look(
@@ -100,18 +94,28 @@ def _look(
     depth_factor: float,
     only: set[tuple[str, int, str]] | None = None,
     agreement: tuple[float, float] | None = None,
-    heaps: bool = False,
 ) -> tuple[Pool | None, Labels, NDArray[np.int64]]:
-    small = shrink(image, factor)
-    marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
-    pictures = versions(small, marked)
+    pictures, marked = prepared(image, annotations, factor)
     pool = pool_segments(pictures, marked, signs, depth_factor, only, agreement)
     if pool is None:
-        return None, np.zeros(small.shape, dtype=np.int32), np.zeros(0, dtype=np.int64)
+        return None, np.zeros(marked.shape, dtype=np.int32), np.zeros(0, dtype=np.int64)
     labels, chosen, _ = choose(pool)
-    if heaps:
-        labels = add_from_heaps(pictures, marked, pool, labels, chosen, depth_factor)
     return pool, labels, chosen
+
+
+def _look_with_network(
+    image: Image, annotations: Mask, factor: float, signs: tuple[int, ...], depth_factor: float
+) -> Labels:
+    pictures, marked = prepared(image, annotations, factor)
+    pool, seen = pool_seen(inpaint(image, annotations), pictures, marked, signs, depth_factor)
+    return np.zeros(marked.shape, dtype=np.int32) if pool is None else choose_seen(pool, seen)
+
+
+def prepared(image: Image, annotations: Mask, factor: float) -> tuple[dict[str, Image], Mask]:
+    """Shrink a picture, and return its versions with its annotations."""
+    small = shrink(image, factor)
+    marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
+    return versions(small, marked), marked
 
 
 def _find_small(
@@ -153,66 +157,3 @@ def _middle(image: Image, factor: float) -> tuple[slice, ...]:
 
 def _typical_radius(pool: Pool, chosen: NDArray[np.int64]) -> float:
     return float(np.sqrt(np.median(pool.area[chosen]) / np.pi))
-
-
-def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = None) -> Image:
-    """Shrink a picture by averaging, to a share of its sides or to a shape."""
-    if factor >= 1:
-        return image.astype(np.float32)
-    step = int(1 / factor)
-    blocks = block_means(image, step)  # whole pixels first: the mean of a block costs little
-    if shape is None:
-        shape = tuple(max(round(n * factor), 8) for n in image.shape)
-    rest = blocks.shape[0] / shape[0]
-    if rest > 1.02:
-        blocks = gaussian(blocks, (rest - 1) / 2)
-    return resize(blocks, shape)
-
-
-def nearest_pixels(
-    wanted: tuple[int, ...], shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of a shrunk picture that each row and column of the large one lies on."""
-    rows, columns = (
-        np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
-        for new, old in zip(wanted, shape, strict=True)
-    )
-    return rows, columns
-
-
-def drawn_at(labels: Labels, image: Image) -> Labels:
-    """Draw particles found on a shrunk picture at the picture's own resolution.
-
-    Near the border between particle and background, a pixel goes to the side whose mean
-    brightness around it is nearer to its own.
-    """
-    if labels.shape == image.shape:
-        return labels
-    # what a pixel is compared with is worked out on the shrunk picture: 16 million are many
-    small = shrink(image, labels.shape[0] / image.shape[0], labels.shape)
-    grown = highest(labels, 3)
-    core = lowest(labels > 0, 3)
-    beyond = grown == 0
-    inside, inside_known = _mean_where(small, core, 7)
-    outside, outside_known = _mean_where(small, beyond, 7)
-    unsure = ~core & ~beyond & inside_known & outside_known
-    level = (inside + outside) / 2
-    side = np.sign(inside - outside)
-    rows, columns = nearest_pixels(image.shape, labels.shape)
-    at = np.ix_(rows, columns)
-    drawn = np.asarray(labels[at], dtype=np.int32)
-    where = np.flatnonzero(unsure[at])
-    row, column = np.divmod(where, image.shape[1])
-    row, column = rows[row], columns[column]
-    values = gaussian(image, 0.8).ravel()[where]
-    particle = (values - level[row, column]) * side[row, column] > 0
-    drawn.ravel()[where] = np.where(particle, grown[row, column], 0)
-    return drawn
-
-
-def _mean_where(image: Image, mask: Mask, side: int) -> tuple[Image, Mask]:
-    """Mean around each pixel over those of a mask, and where there are any."""
-    weight = mean_around(mask, side)
-    total = mean_around(np.where(mask, image, np.float32(0)), side)
-    known = weight > 0.5 / side**2
-    return np.asarray(total / np.where(known, weight, 1), dtype=np.float32), known

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.finding import WORK_PIXELS, nearest_pixels, shrink
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph, as_micrograph
+from napari_ssrvae.imaging.resolution import WORK_PIXELS, nearest_pixels, shrink
 from napari_ssrvae.imaging.segmentation import segment_with
 from napari_ssrvae.imaging.settings import SegmentationSettings
 

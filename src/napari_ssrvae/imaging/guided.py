@@ -29,11 +29,11 @@ from napari_ssrvae.imaging.choosing import (
     select,
 )
 from napari_ssrvae.imaging.filters import gaussian
-from napari_ssrvae.imaging.finding import WORK_PIXELS, drawn_at, shrink
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.objects import renumber
 from napari_ssrvae.imaging.particle_rating import rate_alone, rate_in_company
 from napari_ssrvae.imaging.proposals import Labels, Proposal, propose, taken_apart, versions
+from napari_ssrvae.imaging.resolution import WORK_PIXELS, drawn_at, shrink
 from napari_ssrvae.imaging.segment_features import Surroundings, Values
 from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.imaging.stroke_evidence import Evidence, evidence

@@ -67,9 +67,9 @@ def rate_in_company(features: Values) -> Values:
     return _trees("company")(features)
 
 
-def rate_in_heap(features: Values) -> Values:
-    """Rate parts of heaps beside the particles that were chosen first."""
-    return _trees("heap")(features)
+def rate_seen(features: Values) -> Values:
+    """Rate segments beside chosen ones, and by what the network that sees grains says of them."""
+    return _trees("seen")(features)
 
 
 @cache

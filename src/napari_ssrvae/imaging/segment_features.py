@@ -239,10 +239,14 @@ class Basins:
 
 
 class _Cracks:
-    """The sides of pixels between a basin and what is beside it, seen from the basin."""
+    """The sides of pixels between a basin and what is beside it, seen from the basin.
+
+    `own` and `other` are the two basins, `pixel` the flat index of the pixel on the own side.
+    """
 
     def __init__(self, proposal: Proposal, around: Surroundings) -> None:
-        parts: list[list[NDArray[Any]]] = [[], [], [], [], [], []]
+        parts: list[list[NDArray[Any]]] = [[], [], [], [], [], [], []]
+        width = proposal.basins.shape[1]
         for transposed in (False, True):
             arrays = (proposal.basins, around.plain, around.near_gradient)
             basins, plain, gradient = (a.T if transposed else a for a in arrays)
@@ -253,16 +257,18 @@ class _Cracks:
             deep_right = plain[row, np.minimum(column + _DEEP, last)]
             edge = np.maximum(gradient[row, column], gradient[row, column + 1])
             here = (plain[row, column] + plain[row, column + 1]) / 2
-            for own, other, mine, theirs in (
-                (left, right, deep_left, deep_right),
-                (right, left, deep_right, deep_left),
+            at, beyond = (column * width + row, width) if transposed else (row * width + column, 1)
+            for own, other, mine, theirs, pixel in (
+                (left, right, deep_left, deep_right, at),
+                (right, left, deep_right, deep_left, at + beyond),
             ):
                 real = own > 0
-                for part, values in zip(parts, (own, other, mine, theirs, edge, here), strict=True):
+                all_of = (own, other, mine, theirs, edge, here, pixel)
+                for part, values in zip(parts, all_of, strict=True):
                     part.append(values[real])
-        own, other, mine, theirs, edge, here = (np.concatenate(part) for part in parts)
+        own, other, mine, theirs, edge, here, pixel = (np.concatenate(part) for part in parts)
         sign = proposal.sign
-        self.own, self.other = own, other
+        self.own, self.other, self.pixel = own, other, pixel
         self.drop = (sign * (mine - theirs)).astype(float)
         self.beyond = (sign * theirs).astype(float)
         low = np.minimum(mine, theirs) if sign > 0 else -np.maximum(mine, theirs)

@@ -21,11 +21,7 @@ from napari_ssrvae.imaging.candidates import (
 )
 from napari_ssrvae.imaging.clumps import agreement, with_chosen
 from napari_ssrvae.imaging.filters import fill_all_holes, gaussian, mean_around
-from napari_ssrvae.imaging.finding import (
-    find_roughly,
-    find_separate_particles,
-    nearest_pixels,
-)
+from napari_ssrvae.imaging.finding import find_roughly, find_separate_particles
 from napari_ssrvae.imaging.micrograph import Micrograph, as_micrograph
 from napari_ssrvae.imaging.objects import (
     SADDLE,
@@ -36,6 +32,7 @@ from napari_ssrvae.imaging.objects import (
     renumber,
     typical_radius,
 )
+from napari_ssrvae.imaging.resolution import nearest_pixels
 from napari_ssrvae.imaging.settings import SegmentationSettings
 
 _AGREES = 0.8  # agreement with particles found one by one beyond which more counts no more
@@ -100,8 +97,9 @@ def segment_with(
     settings
         The recipe.
     guided
-        Whether the method "auto" takes its time: heaps are looked at twice, and clumps are checked
-        by particles found one by one where the image has no more than 2.5 million pixels.
+        Whether the method "auto" takes its time: a network looks at the particles that are taken
+        apart, and clumps are checked by particles found one by one where the image has no more
+        than 2.5 million pixels.
 
     Returns
     -------
@@ -110,7 +108,7 @@ def segment_with(
     """
     given = as_micrograph(image_or_micrograph).image
     if settings.method == "auto" and settings.split_touching:
-        return _separate(given, settings, heaps=guided)
+        return _separate(given, settings, network=guided)
     annotations = find_annotations(given)
     image = inpaint(given.astype(np.float32), annotations)
     plain = gaussian(image, settings.smoothing)
@@ -123,11 +121,11 @@ def segment_with(
 
 
 def _separate(
-    image: NDArray[Any], settings: SegmentationSettings, *, heaps: bool
+    image: NDArray[Any], settings: SegmentationSettings, *, network: bool
 ) -> NDArray[np.int32]:
     """Particles one by one, the best of many proposals."""
     labels = find_separate_particles(
-        image.astype(np.float32), settings.signs, settings.depth_factor, heaps=heaps
+        image.astype(np.float32), settings.signs, settings.depth_factor, network=network
     )
     return renumber(labels, settings.min_area or 0, settings.exclude_border)
 
