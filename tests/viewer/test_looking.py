@@ -85,3 +85,13 @@ def test_stop_leaves_everything_as_it_was(discs: Any, gate: Any) -> None:
     discs.settle()
     assert discs.session.active.labels is None
     assert discs.find() == 300
+
+
+def test_a_dock_closed_right_after_a_change_looks_no_more(labelled: Any) -> None:
+    hands = labelled
+    panel = hands.panel("Particles")
+    panel.smoothing.setValue(panel.smoothing.value() + 0.5)
+    assert panel.again.isActive()
+    hands.dock.shutdown()
+    hands.qtbot.wait(2 * panel.again.interval())  # what fails in a timer fails the test
+    assert not hands.workbench.finding.busy

@@ -254,6 +254,7 @@ class ParticleClassifier(DockWidget):
     def _end(self) -> None:
         self._soon.stop()
         self._warm.stop()
+        self.panels[ParticlesPanel].again.stop()  # a setting was changed a moment ago
         self.keeper.save()
         for signal in self._signals:
             signal.disconnect(self._later)
