@@ -44,6 +44,7 @@ def measure(micrograph: Micrograph) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for step, work in (
         ("find particles", lambda: segment_particles(micrograph)),
+        ("find, split", lambda: segment_particles(micrograph, split_touching=True)),
         ("cut out 48x48", lambda: extract_particles(micrograph, labels)),
     ):
         wall, cpu = median_seconds(work)

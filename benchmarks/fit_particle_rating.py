@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,9 @@ from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.choosing import Pool, company, pool_segments, select
 from napari_ssrvae.imaging.proposals import versions
 from napari_ssrvae.imaging.resolution import WORK_PIXELS, shrink
+from out_of_fold import FOLDS, fold_of_each
 from segmentation_data import DATA, emps, f1
 
-FOLDS = 6
 ROWS = 900  # segments of an image that are learnt from
 TREES = {"max_iter": 50, "max_leaf_nodes": 10, "learning_rate": 0.14}
 TARGET = Path(particle_rating.__file__).with_name("particle_rating.json")
@@ -155,15 +154,13 @@ def ratings(
 ) -> tuple[list[np.ndarray], list[Any]]:
     """Out-of-fold ratings, and the models of the folds."""
     found: list[Any] = [None] * len(examples)
-    jobs = []
+    models = []
     for fold in range(FOLDS):
         train = [k for k in range(len(examples)) if folds[k] != fold]
-        jobs.append(training_rows([examples[k] for k in train], [features[k] for k in train]))
-    with multiprocessing.Pool(2) as workers:
-        models = workers.map(grow, jobs, chunksize=1)
-    for fold, model in enumerate(models):
+        rows = training_rows([examples[k] for k in train], [features[k] for k in train])
+        models.append(grow(rows))
         for k in np.flatnonzero(folds == fold):
-            found[k] = np.clip(model.predict(features[k]), 0, 1)
+            found[k] = np.clip(models[-1].predict(features[k]), 0, 1)
     return found, models
 
 
@@ -206,8 +203,8 @@ def main() -> None:
                 kept.write_bytes(pickle.dumps(one))
         names.append(name)
         examples.append(one)
-    folds = np.empty(len(names), dtype=int)
-    folds[np.random.default_rng(0).permutation(len(names))] = np.arange(len(names)) % FOLDS
+    fold_of = fold_of_each()
+    folds = np.array([fold_of[name] for name in names])
     plain = [one.pool.features for one in examples]
     alone, first = ratings(examples, plain, folds)
     report("alone", examples, alone)

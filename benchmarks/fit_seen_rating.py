@@ -2,8 +2,8 @@
 
 The network has seen drawn heaps only. Learns from EMPS, in the folds of `fit_particle_rating.py`
 (whose --folds file is given, so that the ratings before are of trees that have not seen the image);
-BAM is learnt from nowhere, unless --bam says so: then with one image left out at a time. Prints
-the mean F1 at IoU 0.5 on the shrunk pictures; adds the trees to FILE, and with --write to
+BAM is learnt from nowhere, unless --bam says so: then with one image left out at a time. Prints the
+mean F1 at IoU 0.5 on the shrunk pictures; adds the trees to FILE, and with --write to
 `particle_rating.json`.
 """
 
@@ -19,13 +19,11 @@ from typing import Any
 import numpy as np
 
 from fit_particle_rating import TARGET, Example, as_numbers, compared, grow, training_rows
-from napari_ssrvae.imaging import particle_rating
-from napari_ssrvae.imaging.annotations import find_annotations, inpaint
-from napari_ssrvae.imaging.choosing import choose, select
-from napari_ssrvae.imaging.finding import prepared
+from napari_ssrvae.imaging.annotations import find_annotations
+from napari_ssrvae.imaging.choosing import choose, pool_described, select
 from napari_ssrvae.imaging.grain_evidence import told
-from napari_ssrvae.imaging.grain_proposals import pool_seen
-from napari_ssrvae.imaging.resolution import WORK_PIXELS
+from napari_ssrvae.imaging.grain_proposals import Closely
+from out_of_fold import add_option, asked_for, fold_of_each, rated_by
 from segmentation_data import bam, emps, f1
 
 LEASTS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
@@ -49,14 +47,12 @@ class Seen:
 def look(name: str, image: np.ndarray, truth: np.ndarray, trees: list[Any]) -> Seen:
     """Propose the segments of an image, rated by trees that have not seen it."""
     image = image.astype(np.float32)
-    annotations = find_annotations(image)
-    factor = min(1.0, (WORK_PIXELS / image.size) ** 0.5)
-    pictures, marked = prepared(image, annotations, factor)
-    pool, seen = pool_seen(inpaint(image, annotations), pictures, marked, (1, -1))
-    assert pool is not None
-    particle_rating._trees = lambda kind: trees[kind == "company"]  # type: ignore
-    labels, chosen, rating = choose(pool)
-    return Seen(name, compared(pool, truth), told(pool, chosen, rating, seen), labels)
+    with rated_by(trees):
+        closely = Closely.looked_at(image, find_annotations(image), (1, -1))
+        pool = pool_described(closely.described)
+        assert pool is not None
+        labels, chosen, rating = choose(pool)
+    return Seen(name, compared(pool, truth), told(pool, chosen, rating, closely.seen), labels)
 
 
 def learn(some: list[Seen]) -> Any:
@@ -66,28 +62,26 @@ def learn(some: list[Seen]) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folds", type=Path, help="trees of each fold; those grown here are added")
+    add_option(parser, required=True)
     parser.add_argument("--bam", action="store_true", help="learn from BAM too")
     parser.add_argument("--cache", type=Path, help="keep the proposals in this file between runs")
     parser.add_argument("--write", action="store_true", help="replace the package's trees")
     arguments = parser.parse_args()
-    folds = json.loads(arguments.folds.read_text())
-    stored = json.loads(TARGET.read_text())
-    package = [stored["alone"], stored["company"]]
+    unseen = asked_for(arguments)
+    folds = {name: trees[:2] for name, trees in unseen.items() if name in fold_of_each()}
     if arguments.cache and arguments.cache.exists():
         found = pickle.loads(arguments.cache.read_bytes())
     else:
-        found = {"EMPS": [], "BAM": []}
-        for group, images in (("EMPS", emps()), ("BAM", bam())):
-            for name, image, truth in images:
-                two = folds.get(name, package)[:2]
-                trees = [particle_rating.Trees(**one) for one in two]
-                found[group].append(look(name, image, truth, trees))
+        found = {
+            group: [look(name, image, truth, folds.get(name, [])) for name, image, truth in images]
+            for group, images in (("EMPS", emps()), ("BAM", bam()))
+        }
         if arguments.cache:
             arguments.cache.write_bytes(pickle.dumps(found))
-    # images whose first trees are the same are one fold
-    fold = {one.name: json.dumps(folds[one.name][0]) for one in found["EMPS"]}
+    fold: dict[str, int | str] = {**fold_of_each()}
     fold |= {one.name: one.name if arguments.bam else "BAM" for one in found["BAM"]}
+    stored = json.loads(TARGET.read_text())
+    package = [stored["alone"], stored["company"]]
     known = found["EMPS"] + (found["BAM"] if arguments.bam else [])
     scores: dict[str, list[list[float]]] = {"EMPS": [], "BAM": []}
     for part in dict.fromkeys(fold.values()):

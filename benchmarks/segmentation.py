@@ -1,17 +1,15 @@
 """Score the finding of particles on images with instance maps: F1 at IoU 0.5, image by image.
 
 `segment_particles(image, split_touching=True)` and nothing else, on EMPS (journal figures of all
-kinds) and on titanium dioxide of BAM. The trees that rate segments were grown on these very EMPS
-images: with --folds FILE (of `fit_particle_rating.py`, then `fit_seen_rating.py`) each image is
-also found with trees that have not seen it. Beside it the default, which keeps touching particles
-together, against the maps with touching instances merged. Writes
-`benchmarks/results/segmentation.json`.
+kinds) and on titanium dioxide of BAM. The trees that rate segments have learnt from these very
+images: with --folds FILE (see `out_of_fold.py`) each image is also found with trees that have not
+seen it. Beside it the default, which keeps touching particles together, against the maps with
+touching instances merged (then out of fold too). Writes `benchmarks/results/segmentation.json`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,12 @@ import numpy as np
 
 from _common import table, write_json
 from napari_ssrvae import segment_particles
-from napari_ssrvae.imaging import particle_rating
+from out_of_fold import Unseen, add_option, asked_for, rated_by
 from segmentation_data import DATA, bam, clumps_of, emps, f1
-
-KINDS = ("alone", "company", "seen")
 
 
 def measure(
-    group: str, name: str, image: np.ndarray, truth: np.ndarray, folds: dict[str, Any] | None
+    group: str, name: str, image: np.ndarray, truth: np.ndarray, unseen: Unseen
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Scores and processor seconds of one image, and the particles that count."""
     start = time.process_time()
@@ -41,20 +37,13 @@ def measure(
         "f1": round(f1(labels, truth), 3),
         "cpu s": round(seconds, 2),
     }
-    if folds is not None and name in folds:
-        unseen = [particle_rating.Trees(**one) for one in folds[name]]
-        own = particle_rating._trees
-        particle_rating._trees = lambda kind: unseen[KINDS.index(kind)]  # type: ignore
-        try:
-            labels = segment_particles(image, split_touching=True)
-        finally:
-            particle_rating._trees = own
-        row["f1 out of fold"] = round(f1(labels, truth), 3)
     merged = clumps_of(truth, drawn_apart=group == "BAM")
-    together = segment_particles(image)
-    row["f1 together"] = round(f1(together, merged), 3)
-    together = segment_particles(image, exclude_border=False)
-    row["with border"] = round(f1(together, merged), 3)
+    with rated_by(unseen.get(name, [])):
+        if name in unseen:
+            apart = segment_particles(image, split_touching=True)
+            row["f1 out of fold"] = round(f1(apart, truth), 3)
+        row["f1 together"] = round(f1(segment_particles(image), merged), 3)
+        row["with border"] = round(f1(segment_particles(image, exclude_border=False), merged), 3)
     return row, labels
 
 
@@ -85,17 +74,17 @@ def sheet(items: list[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folds", type=Path, help="trees of each fold")
+    add_option(parser)
     parser.add_argument("--sheet", type=Path, help="contact sheet with outlines (PNG)")
     arguments = parser.parse_args()
     if not (DATA / "emps").is_dir():
         print(f"The images are not at {DATA}; set SSRVAE_REALDATA to their folder.")
         return
-    folds = json.loads(arguments.folds.read_text()) if arguments.folds else None
+    unseen = asked_for(arguments)
     rows, items = [], []
     for group, images in (("EMPS", emps()), ("BAM", bam())):
         for name, image, truth in images:
-            row, labels = measure(group, name, image, truth, folds)
+            row, labels = measure(group, name, image, truth, unseen)
             rows.append(row)
             items.append((f"{name} {row['f1']:.2f}", image, labels))
             print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)

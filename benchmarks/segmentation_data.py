@@ -18,14 +18,19 @@ BAM_ROWS = 704  # the info bar begins there
 BAM_SPECK = 20  # px: smaller pieces of the masks drawn by hand are slips of the pen
 
 
+def emps_names() -> list[str]:
+    """Names of the EMPS images."""
+    return sorted(path.stem for path in (DATA / "emps" / "images").glob("*.png"))
+
+
 def emps() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, grey image and instance map of the EMPS images."""
-    for path in sorted((DATA / "emps" / "images").glob("*.png")):
-        image = iio.imread(path)
+    for name in emps_names():
+        image = iio.imread(DATA / "emps" / "images" / f"{name}.png")
         if image.ndim == 3:
             image = np.rint(image[..., :3] @ (0.2126, 0.7152, 0.0722)).astype(np.uint8)
-        truth = iio.imread(DATA / "emps" / "instances" / path.name)
-        yield path.stem, image, truth.astype(np.int64)
+        truth = iio.imread(DATA / "emps" / "instances" / f"{name}.png")
+        yield name, image, truth.astype(np.int64)
 
 
 def bam() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -3,9 +3,9 @@
 Strokes are simulated from the instance maps: five of 20 px on particles, each inside one particle
 as far as that is long enough, and five on background. Prints every image and writes
 `benchmarks/results/strokes.json`. Reported: F1 at IoU 0.5 with touching particles taken apart,
-and how many pixels the classifier alone gets right. The trees that rate segments were grown on
-these very images: with --folds FILE (of `fit_particle_rating.py`) each image is
-also found with trees that have not seen it.
+and how many pixels the classifier alone gets right. The trees that rate segments have learnt from
+these very images: with --folds FILE (see `out_of_fold.py`) each image is also
+found with trees that have not seen it.
 
     python benchmarks/strokes.py [--folds FILE] [--brush 1] [--seed 0] [--only 12]
 """
@@ -13,9 +13,7 @@ also found with trees that have not seen it.
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
@@ -23,18 +21,14 @@ import numpy as np
 
 from _common import table, write_json
 from napari_ssrvae import read_micrograph
-from napari_ssrvae.imaging import (
-    PixelClassifier,
-    SegmentationSettings,
-    as_micrograph,
-    particle_rating,
-)
+from napari_ssrvae.imaging import PixelClassifier, SegmentationSettings, as_micrograph
 from napari_ssrvae.imaging.guided import Groundwork
+from out_of_fold import Unseen, add_option, asked_for, rated_by
 from segmentation_data import DATA, f1
 from stroke_data import simulated_strokes
 
 
-def measure(name: str, seed: int, brush: int, folds: dict[str, Any] | None) -> dict[str, Any]:
+def measure(name: str, seed: int, brush: int, unseen: Unseen) -> dict[str, Any]:
     """Segment one image with strokes of its own."""
     micrograph = read_micrograph(DATA / "emps" / "images" / f"{name}.png")
     truth = iio.imread(DATA / "emps" / "instances" / f"{name}.png").astype(np.int32)
@@ -57,16 +51,11 @@ def measure(name: str, seed: int, brush: int, folds: dict[str, Any] | None) -> d
         "forest_cpu_s": round(middle - start, 2),
         "segments_cpu_s": round(end - middle, 2),
     }
-    if folds is not None:
-        unseen = [particle_rating.Trees(**one) for one in folds[name]]
-        own = particle_rating._trees
-        particle_rating._trees = lambda kind: unseen[kind == "company"]  # type: ignore
-        try:
+    if name in unseen:
+        with rated_by(unseen.get(name, [])):
             labels = classifier.segment(
                 micrograph, settings, strokes=strokes, probability=probability
             )
-        finally:
-            particle_rating._trees = own
         row["f1_out_of_fold"] = round(f1(labels, truth), 3)
     return row
 
@@ -103,7 +92,7 @@ def large(seed: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folds", type=Path, help="trees of each fold")
+    add_option(parser)
     parser.add_argument("--brush", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="so many images, evenly spaced")
@@ -114,10 +103,10 @@ def main() -> None:
         return
     if options.only:
         names = names[:: -(-len(names) // options.only)]
-    folds = json.loads(options.folds.read_text()) if options.folds else None
+    unseen = asked_for(options)
     rows = []
     for name in names:
-        rows.append(measure(name, options.seed, options.brush, folds))
+        rows.append(measure(name, options.seed, options.brush, unseen))
         print(*(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     keys = ("f1", "f1_out_of_fold", "pixels_right", "forest_cpu_s", "segments_cpu_s")
     mean = {

@@ -11,10 +11,16 @@ import tifffile
 from scipy import ndimage as ndi
 
 from napari_ssrvae.imaging import segment_particles
-from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments
+from napari_ssrvae.imaging.choosing import Pool, choose, pool_described, pool_segments
 from napari_ssrvae.imaging.grain_evidence import NAMES, choose_seen, grain_evidence
 from napari_ssrvae.imaging.grain_net import Grains, see_grains
-from napari_ssrvae.imaging.grain_proposals import NETWORK, look_twice, pool_seen, propose_seen
+from napari_ssrvae.imaging.grain_proposals import (
+    FINE_PIXELS,
+    NETWORK,
+    Closely,
+    look_twice,
+    propose_seen,
+)
 from napari_ssrvae.imaging.objects import renumber
 from napari_ssrvae.imaging.proposals import versions
 
@@ -67,10 +73,10 @@ def f1(labels: np.ndarray, truth: np.ndarray) -> float:
 def looked() -> tuple[Pool, list[Grains], np.ndarray]:
     """Everything proposed for the heaps, what the network saw, and the truth."""
     image, truth = heap()
-    marked = np.zeros(image.shape, dtype=bool)
-    pool, seen = pool_seen(image, versions(image, marked), marked, (1, -1))
+    closely = Closely.looked_at(image, np.zeros(image.shape, dtype=bool), (1, -1))
+    pool = pool_described(closely.described)
     assert pool is not None
-    return pool, seen, truth
+    return pool, closely.seen, truth
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (50, 71), (16, 33)])
@@ -113,7 +119,7 @@ def test_large_pictures_are_looked_at_twice_and_small_ones_once() -> None:
     large = ndi.zoom(image, 2.5, order=1)
     shrunk, fine = look_twice(large, image.shape)
     assert shrunk.inside.shape == image.shape
-    assert 700_000 < fine.inside.size < 850_000
+    assert fine.inside.size == pytest.approx(FINE_PIXELS, rel=0.05)
 
 
 def test_the_network_proposes_grains_to_several_degrees() -> None:
@@ -151,12 +157,12 @@ def test_nothing_is_proposed_where_the_network_sees_nothing() -> None:
 def test_the_network_takes_apart_what_thresholds_cannot() -> None:
     image, truth = pile()
     marked = np.zeros(image.shape, dtype=bool)
-    pictures = versions(image, marked)
-    thresholds = pool_segments(pictures, marked, (1, -1))
-    pool, seen = pool_seen(image, pictures, marked, (1, -1))
+    thresholds = pool_segments(versions(image, marked), marked, (1, -1))
+    closely = Closely.looked_at(image, marked, (1, -1))
+    pool = pool_described(closely.described)
     assert thresholds is not None
     assert pool is not None
-    assert f1(choose_seen(pool, seen), truth) > f1(choose(thresholds)[0], truth) + 0.2
+    assert f1(choose_seen(pool, closely.seen), truth) > f1(choose(thresholds)[0], truth) + 0.2
 
 
 def test_evidence_tells_grains_from_parts_and_heaps(

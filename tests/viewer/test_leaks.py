@@ -100,7 +100,10 @@ def test_a_dock_that_was_closed_twenty_times_left_nothing(
             qtbot.wait(50)
             first = left_over(viewer)
     qtbot.wait(50)
-    assert left_over(viewer) == first
+    last = left_over(viewer)
+    # napari's pool ends threads that had nothing to do for long: fewer are no leak
+    assert last.pop("threads") <= first.pop("threads")
+    assert last == first
     assert first["ours"] == {}
     # What is counted is there while a dock is open.
     assert "ParticleClassifier" in open_now["ours"]

@@ -7,7 +7,6 @@ the particles of one picture are alike in size, brightness and polarity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,15 +114,7 @@ def pool_segments(
         The two features that say how many masks have a segment, where only few are made.
     """
     around = Surroundings(pictures, annotations)
-    return gather(propose(pictures, signs, depth_factor, only), around, agreement)
-
-
-def gather(
-    proposals: Iterable[Proposal],
-    around: Surroundings,
-    agreement: tuple[float, float] | None = None,
-) -> Pool | None:
-    """Gather the segments of proposals, as `pool_segments` does."""
+    proposals = propose(pictures, signs, depth_factor, only)
     return pool_described([describe(one, around) for one in proposals], agreement)
 
 

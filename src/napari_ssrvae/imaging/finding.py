@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 from napari_ssrvae.imaging.annotations import find_annotations, inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
-from napari_ssrvae.imaging.choosing import Pool, choose, pool_segments, recipe_of
+from napari_ssrvae.imaging.choosing import (
+    Pool,
+    choose,
+    pool_described,
+    pool_segments,
+    recipe_of,
+)
 from napari_ssrvae.imaging.grain_evidence import choose_seen
-from napari_ssrvae.imaging.grain_proposals import pool_seen
-from napari_ssrvae.imaging.proposals import Labels, versions
-from napari_ssrvae.imaging.resolution import WORK_PIXELS, drawn_at, shrink
+from napari_ssrvae.imaging.grain_proposals import Closely
+from napari_ssrvae.imaging.proposals import Labels
+from napari_ssrvae.imaging.resolution import drawn_at, prepared, work_factor
 
 _LARGE = 0.35  # pictures that would be shrunk to less than this share may need more pixels
 _FEW = 5  # particles in the middle from which nothing is learnt
@@ -76,13 +82,13 @@ def find_roughly(
     (h, w) int32
         Particles from 1, on the picture shrunk to at most its own shape.
     """
-    factor = min(1.0, math.sqrt(WORK_PIXELS / image.size))
+    factor = work_factor(image.size)
     if factor < _LARGE:
         labels = _find_small(image, annotations, factor, signs, depth_factor)
         if labels is not None:
             return labels
     if network:
-        return _look_with_network(image, annotations, factor, signs, depth_factor)
+        return _look_with_network(image, annotations, signs, depth_factor)
     return _look(image, annotations, factor, signs, depth_factor)[1]
 
 
@@ -104,18 +110,13 @@ def _look(
 
 
 def _look_with_network(
-    image: Image, annotations: Mask, factor: float, signs: tuple[int, ...], depth_factor: float
+    image: Image, annotations: Mask, signs: tuple[int, ...], depth_factor: float
 ) -> Labels:
-    pictures, marked = prepared(image, annotations, factor)
-    pool, seen = pool_seen(inpaint(image, annotations), pictures, marked, signs, depth_factor)
-    return np.zeros(marked.shape, dtype=np.int32) if pool is None else choose_seen(pool, seen)
-
-
-def prepared(image: Image, annotations: Mask, factor: float) -> tuple[dict[str, Image], Mask]:
-    """Shrink a picture, and return its versions with its annotations."""
-    small = shrink(image, factor)
-    marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
-    return versions(small, marked), marked
+    closely = Closely.looked_at(image, annotations, signs, depth_factor)
+    pool = pool_described(closely.described)
+    if pool is None:
+        return np.zeros(closely.pictures["plain"].shape, dtype=np.int32)
+    return choose_seen(pool, closely.seen)
 
 
 def _find_small(
@@ -151,7 +152,7 @@ def _find_small(
 
 def _middle(image: Image, factor: float) -> tuple[slice, ...]:
     """Return the part of a picture that has the usual number of pixels once shrunk."""
-    share = min(math.sqrt(WORK_PIXELS / image.size) / factor, 1.0)
+    share = min(work_factor(image.size) / factor, 1.0)
     return tuple(slice(int(n * (1 - share) / 2), int(n * (1 + share) / 2)) for n in image.shape)
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import chain
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_ssrvae.imaging.annotations import inpaint
 from napari_ssrvae.imaging.candidates import Image, Mask
-from napari_ssrvae.imaging.choosing import Pool, gather
+from napari_ssrvae.imaging.choosing import Described, describe
 from napari_ssrvae.imaging.filters import boundaries, distance_inside
 from napari_ssrvae.imaging.proposals import Labels, Proposal, propose, split_degrees
-from napari_ssrvae.imaging.resolution import nearest_pixels, shrink
+from napari_ssrvae.imaging.resolution import nearest_pixels, prepared, shrink, work_factor
 from napari_ssrvae.imaging.segment_features import Surroundings
 
 if TYPE_CHECKING:
     from napari_ssrvae.imaging.grain_net import Grains
 
-FINE_PIXELS = 800_000
+FINE_PIXELS = 400_000
 """The network looks at a large picture twice: shrunk, and at up to about this many pixels."""
 
 NETWORK = "network"  # the source of these proposals
@@ -31,30 +33,53 @@ the network sees."""
 _COVER = (0.0005, 0.97)  # share of the picture that particles may cover
 
 
-def pool_seen(
-    clean: Image,
-    pictures: dict[str, Image],
-    annotations: Mask,
-    signs: tuple[int, ...],
-    depth_factor: float = 1.0,
-) -> tuple[Pool | None, list[Grains]]:
-    """Gather the segments of thresholds and of the network, and what the network saw.
+@dataclass(frozen=True, eq=False)
+class Closely:
+    """A picture looked at closely: the proposals of thresholds and of the network.
 
-    Parameters
+    Attributes
     ----------
     clean
         (H, W) the picture at its own resolution, without annotations.
-    pictures, annotations
-        (h, w) versions of the shrunk picture, from `proposals.versions`, and what is marked there.
-    signs, depth_factor
-        As `proposals.propose` takes them.
+    pictures
+        (h, w) versions of the shrunk picture, from `proposals.versions`.
+    around
+        What the features of segments are measured on.
+    described
+        All proposals with their segments.
+    seen
+        What the network saw, shrunk and, of a large picture, at more of its resolution.
     """
-    plain = pictures["plain"]
-    seen = look_twice(clean, plain.shape)
-    proposals = chain(
-        propose(pictures, signs, depth_factor), propose_seen(seen, plain, signs, depth_factor)
-    )
-    return gather(proposals, Surroundings(pictures, annotations)), seen
+
+    clean: Image
+    pictures: dict[str, Image]
+    around: Surroundings
+    described: list[Described]
+    seen: list[Grains]
+
+    @classmethod
+    def looked_at(
+        cls, image: Image, annotations: Mask, signs: tuple[int, ...], depth_factor: float = 1.0
+    ) -> Closely:
+        """Make the proposals of a picture.
+
+        Parameters
+        ----------
+        image, annotations
+            (H, W), at the picture's own resolution.
+        signs, depth_factor
+            As `proposals.propose` takes them.
+        """
+        pictures, marked = prepared(image, annotations, work_factor(image.size))
+        clean, plain = inpaint(image, annotations), pictures["plain"]
+        around = Surroundings(pictures, marked)
+        with ThreadPoolExecutor(1) as beside:  # thresholds need but one core
+            looking = beside.submit(look_twice, clean, plain.shape)
+            described = [describe(one, around) for one in propose(pictures, signs, depth_factor)]
+            seen = looking.result()
+        further = propose_seen(seen, plain, signs, depth_factor)
+        described += [describe(one, around) for one in further]
+        return cls(clean, pictures, around, described, seen)
 
 
 def look_twice(image: Image, shape: tuple[int, ...]) -> list[Grains]:

@@ -1,6 +1,7 @@
 """Particles from strokes: the best segments of many proposals, rated with what was painted.
 
-Proposals, ratings and choice are those of finding without strokes (`proposals`, `choosing`). A
+Proposals, ratings and choice are those of finding without strokes (`proposals`, `choosing`,
+`grain_evidence`). A
 forest that saw the strokes knows where particles are, but not sharply where they end; so its
 probability proposes segments of its own, and counts in every rating beside shape and edge
 (`stroke_evidence`). Trees grown to rate by all of that at once did worse on new images.
@@ -8,7 +9,6 @@ probability proposes segments of its own, and counts in every rating beside shap
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
-from napari_ssrvae.imaging.annotations import find_annotations, inpaint
+from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import (
-    Described,
     Pool,
     company,
     describe,
@@ -29,12 +28,14 @@ from napari_ssrvae.imaging.choosing import (
     select,
 )
 from napari_ssrvae.imaging.filters import gaussian
+from napari_ssrvae.imaging.grain_evidence import told
+from napari_ssrvae.imaging.grain_proposals import Closely
 from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.objects import renumber
-from napari_ssrvae.imaging.particle_rating import rate_alone, rate_in_company
-from napari_ssrvae.imaging.proposals import Labels, Proposal, propose, taken_apart, versions
-from napari_ssrvae.imaging.resolution import WORK_PIXELS, drawn_at, shrink
-from napari_ssrvae.imaging.segment_features import Surroundings, Values
+from napari_ssrvae.imaging.particle_rating import rate_alone, rate_in_company, rate_seen
+from napari_ssrvae.imaging.proposals import Labels, Proposal, taken_apart
+from napari_ssrvae.imaging.resolution import drawn_at, shrink
+from napari_ssrvae.imaging.segment_features import Values
 from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.imaging.stroke_evidence import Evidence, evidence
 
@@ -42,11 +43,12 @@ _LEVELS = (0.35, 0.5, 0.65)  # of the probability
 _SURE = 0.75  # probability of particle or background beyond which no edge is looked for
 _ALONE = (-5.24, 6.91, 2.35, 1.07)
 _COMPANY = (-4.81, 6.51, 1.93, 0.7)
+_SEEN = (-4.81, 6.51, 1.93, 0.7)
 """Logistic regressions on whether a segment is a particle: constant, and weights of the rating
 without strokes, of the probability inside, and of its contrast to that around.
 
 Fitted by `benchmarks/fit_guided_rating.py` to ratings by trees that had not seen the image."""
-_FIRST, _LAST = 0.8, 0.8  # least of what is chosen, alone and in company
+_FIRST, _SECOND, _LAST = 0.8, 0.8, 0.8  # least of what is chosen by each
 _HELD = 0.6  # share of a stroke that lies in the segment that it asks for
 PROBABILITY = "probability"  # the source of proposals that thresholds on it make
 _BLURRED = 0.1  # agreement that such a mask must have more, since its outlines are not sharp
@@ -62,13 +64,7 @@ class Groundwork:
     ----------
     of_image, recipe
         Which image it is of, and the settings that count here.
-    image
-        (H, W) float32 without annotations.
-    pictures
-        Versions of the shrunk picture, (h, w) each.
-    around
-        What features are measured on.
-    described
+    closely
         The picture's own proposals.
     depth_factor
         Multiplies the depth of the neck at which particles are taken apart.
@@ -76,10 +72,7 @@ class Groundwork:
 
     of_image: NDArray[Any]
     recipe: tuple[str, float]
-    image: Image
-    pictures: dict[str, Image]
-    around: Surroundings
-    described: list[Described]
+    closely: Closely
     depth_factor: float
 
     @classmethod
@@ -94,23 +87,9 @@ class Groundwork:
             Polarity and how readily touching particles are taken apart.
         """
         image = micrograph.image.astype(np.float32)
-        annotations = find_annotations(image)
-        factor = min(1.0, math.sqrt(WORK_PIXELS / image.size))
-        small = shrink(image, factor)
-        marked = shrink(annotations.astype(np.float32), factor) > 0.3
-        pictures = versions(small, marked)
-        around = Surroundings(pictures, marked)
         depth_factor = settings.depth_factor
-        found = propose(pictures, settings.signs, depth_factor)
-        return cls(
-            micrograph.image,
-            _recipe(settings),
-            inpaint(image, annotations),
-            pictures,
-            around,
-            [describe(one, around) for one in found],
-            depth_factor,
-        )
+        closely = Closely.looked_at(image, find_annotations(image), settings.signs, depth_factor)
+        return cls(micrograph.image, _recipe(settings), closely, depth_factor)
 
     def serves(self, micrograph: Micrograph, settings: SegmentationSettings) -> bool:
         """Say whether it is of this micrograph, and made as these settings want it."""
@@ -120,16 +99,16 @@ class Groundwork:
         self, probability: Image, strokes: NDArray[Any] | None
     ) -> tuple[Image, NDArray[np.uint8]]:
         """Bring a probability and strokes of the micrograph to the shrunk picture."""
-        shape = self.pictures["plain"].shape
+        shape = self.closely.pictures["plain"].shape
         painted = np.zeros(shape, np.uint8)
         if strokes is not None:
             y, x = np.nonzero(strokes)
             at = (
                 np.minimum((axis + 0.5) * new / old, new - 1).astype(np.int64)
-                for axis, new, old in zip((y, x), shape, self.image.shape, strict=True)
+                for axis, new, old in zip((y, x), shape, self.closely.clean.shape, strict=True)
             )
             painted[tuple(at)] = strokes[y, x]
-        return shrink(probability, shape[0] / self.image.shape[0], shape), painted
+        return shrink(probability, shape[0] / self.closely.clean.shape[0], shape), painted
 
 
 def _recipe(settings: SegmentationSettings) -> tuple[str, float]:
@@ -169,7 +148,7 @@ def segment_guided(
         groundwork = Groundwork.of(micrograph, settings)
     on_grid = groundwork.shrunk(probability, strokes)
     labels = find_guided(groundwork, *on_grid, settings.split_touching)
-    drawn = drawn_at(labels, groundwork.image)
+    drawn = drawn_at(labels, groundwork.closely.clean)
     return renumber(drawn, settings.min_area or 0, settings.exclude_border)
 
 
@@ -193,12 +172,14 @@ def find_guided(
     found = pool_guided(groundwork, probability, painted)
     if found is None:
         return np.zeros(probability.shape, dtype=np.int32)
-    pool, told = found
+    pool, said = found
     by_itself = rate_alone(pool.features)
-    _, chosen = select(pool, guided_rating(_ALONE, by_itself, told), _FIRST)
+    _, chosen = select(pool, guided_rating(_ALONE, by_itself, said), _FIRST)
     beside = company(pool, by_itself, chosen)
     in_company = rate_in_company(np.column_stack([pool.features, beside]))
-    rating = _with_wanted(guided_rating(_COMPANY, in_company, told), told)
+    _, chosen = select(pool, guided_rating(_COMPANY, in_company, said), _SECOND)
+    seen = rate_seen(told(pool, chosen, in_company, groundwork.closely.seen))
+    rating = _with_wanted(guided_rating(_SEEN, seen, said), said)
     labels, _ = select(pool, rating, _LAST)
     return labels if split_touching else _clumps(pool, labels, probability)
 
@@ -229,22 +210,22 @@ def _clumps(pool: Pool, labels: Labels, probability: Image) -> Labels:
     return np.asarray(ndi.label(closed)[0], dtype=np.int32)
 
 
-def guided_rating(weights: tuple[float, ...], rating: Values, told: Evidence) -> Values:
+def guided_rating(weights: tuple[float, ...], rating: Values, said: Evidence) -> Values:
     """Combine ratings without strokes with what these say; 0 for what they refuse."""
     constant, of_rating, of_probable, of_contrast = weights
     total = constant + of_rating * rating
-    total += of_probable * told.probable + of_contrast * told.contrast
-    return np.where(told.refused, 0.0, 1 / (1 + np.exp(-total)))
+    total += of_probable * said.probable + of_contrast * said.contrast
+    return np.where(said.refused, 0.0, 1 / (1 + np.exp(-total)))
 
 
-def _with_wanted(rating: Values, told: Evidence) -> Values:
+def _with_wanted(rating: Values, said: Evidence) -> Values:
     """Lift the best segment under each stroke of particle to what is just chosen.
 
     Better ones that have its place go first, so it counts where nothing would be found.
     """
     rating = rating.copy()
-    for held in told.held.T:
-        around = np.where((held >= _HELD) & (told.probable > 0.5), rating, 0.0)
+    for held in said.held.T:
+        around = np.where((held >= _HELD) & (said.probable > 0.5), rating, 0.0)
         best = int(np.argmax(around))
         if around[best] > 0:
             rating[best] = max(rating[best], _LAST)
@@ -259,9 +240,10 @@ def pool_guided(
     None where nothing is proposed.
     """
     further = [
-        describe(one, groundwork.around) for one in _propose_probable(groundwork, probability)
+        describe(one, groundwork.closely.around)
+        for one in _propose_probable(groundwork, probability)
     ]
-    pool = pool_described([*groundwork.described, *further])
+    pool = pool_described([*groundwork.closely.described, *further])
     if pool is None:
         return None
     return pool, evidence(pool, probability, painted)
@@ -269,18 +251,18 @@ def pool_guided(
 
 def _propose_probable(groundwork: Groundwork, probability: Image) -> Iterator[Proposal]:
     """Make the proposals that only the strokes give rise to."""
-    plain = groundwork.pictures["plain"]
+    plain = groundwork.closely.pictures["plain"]
     soft = gaussian(probability, 0.8)
     sign = _sign(plain, soft)
     masks: list[tuple[str, Mask]] = [(f"above {level}", soft > level) for level in _LEVELS]
     # between what is surely particle and surely background, the strongest edge decides
     sure = np.where(soft > _SURE, 2, np.where(soft < 1 - _SURE, 1, 0)).astype(np.int32)
     if (sure == 1).any() and (sure == 2).any():
-        masks.append(("edge between", watershed(groundwork.around.gradient, sure) == 2))
+        masks.append(("edge between", watershed(groundwork.closely.around.gradient, sure) == 2))
     for name, mask in masks:
         yield from taken_apart(mask, (PROBABILITY, sign, name), 0.0, groundwork.depth_factor)
     for source in ("plain", "flat", "near"):
-        picture = groundwork.pictures[source]
+        picture = groundwork.closely.pictures[source]
         bright = _sign(picture, soft)
         level = bright * _between(picture, soft)
         mask = picture * np.float32(bright) > level

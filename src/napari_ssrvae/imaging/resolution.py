@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_ssrvae.imaging.filters import (
     mean_around,
     resize,
 )
-from napari_ssrvae.imaging.proposals import Labels
+from napari_ssrvae.imaging.proposals import Labels, versions
 
 WORK_PIXELS = 200_000
 """Particles are proposed and chosen on a picture of at most about this many pixels."""
@@ -34,6 +35,18 @@ def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = N
     if rest > 1.02:
         blocks = gaussian(blocks, (rest - 1) / 2)
     return resize(blocks, shape)
+
+
+def work_factor(pixels: int) -> float:
+    """Share of its sides to which a picture is shrunk before particles are looked for."""
+    return min(1.0, math.sqrt(WORK_PIXELS / pixels))
+
+
+def prepared(image: Image, annotations: Mask, factor: float) -> tuple[dict[str, Image], Mask]:
+    """Shrink a picture, and return its versions with its annotations."""
+    small = shrink(image, factor)
+    marked = annotations if factor == 1 else shrink(annotations.astype(np.float32), factor) > 0.3
+    return versions(small, marked), marked
 
 
 def nearest_pixels(
