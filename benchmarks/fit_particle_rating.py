@@ -102,16 +102,26 @@ def keep(pool: Pool) -> Kept:
     )
 
 
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 def training_rows(
-    examples: list[Example], features: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, ratings and weights: images count alike, particles as much as what is none."""
-    rng = np.random.default_rng(0)
+    examples: list[Example],
+    features: list[np.ndarray],
+    most: list[int] | None = None,
+    seed: int = 0,
+) -> Rows:
+    """Features, ratings and weights: images count alike, particles as much as what is none.
+
+    Of each image up to `most` segments, drawn by lot, are learnt from.
+    """
+    rng = np.random.default_rng(seed)
     X, y, w = [], [], []
-    for one, table in zip(examples, features, strict=True):
+    limits = most or [ROWS] * len(examples)
+    for one, table, limit in zip(examples, features, limits, strict=True):
         rows = np.arange(len(one.iou))
-        if len(rows) > ROWS:
-            rows = rng.choice(rows, ROWS, replace=False)
+        if len(rows) > limit:
+            rows = rng.choice(rows, limit, replace=False)
         good = one.iou[rows] > 0.4
         weight = np.where(good, 0.5 / max(good.sum(), 1), 0.5 / max((~good).sum(), 1))
         X.append(table[rows])
@@ -121,20 +131,24 @@ def training_rows(
     return np.concatenate(X), np.concatenate(y), weights / weights.mean()
 
 
-def grow(rows: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Any:
-    """Fit the trees."""
+def grow(rows: Rows, seed: int = 0, share: float = 1.0) -> Any:
+    """Fit the trees, each of whose branches may ask for a share of the features."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
-        **TREES, min_samples_leaf=40, l2_regularization=1.0, random_state=0
+        **TREES,
+        min_samples_leaf=40,
+        l2_regularization=1.0,
+        max_features=share,
+        random_state=seed,
     )
     return model.fit(*rows)
 
 
-def as_numbers(model: Any) -> dict[str, Any]:
-    """Trees of scikit-learn as lists."""
+def as_numbers(*models: Any) -> dict[str, Any]:
+    """Trees of scikit-learn as lists, of one model or of the mean of several."""
     trees = []
-    for (predictor,) in model._predictors:
+    for (predictor,) in (tree for model in models for tree in model._predictors):
         nodes = predictor.nodes
         leaf = nodes["is_leaf"].astype(bool)
         trees.append(
@@ -143,10 +157,11 @@ def as_numbers(model: Any) -> dict[str, Any]:
                 [float(f"{v:.7g}") if np.isfinite(v) else 0.0 for v in nodes["num_threshold"]],
                 nodes["left"].tolist(),
                 nodes["right"].tolist(),
-                [float(f"{v:.5g}") for v in nodes["value"]],
+                [float(f"{v:.5g}") for v in nodes["value"] / len(models)],
             ]
         )
-    return {"start": float(np.ravel(model._baseline_prediction)[0]), "trees": trees}
+    start = np.mean([np.ravel(model._baseline_prediction)[0] for model in models])
+    return {"start": float(start), "trees": trees}
 
 
 def ratings(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fit_particle_rating import TARGET, Example, as_numbers, compared, grow, training_rows
+from fit_particle_rating import ROWS, TARGET, Example, as_numbers, compared, grow, training_rows
 from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.choosing import choose, pool_described, select
 from napari_ssrvae.imaging.grain_evidence import told
@@ -27,7 +27,8 @@ from out_of_fold import add_option, asked_for, fold_of_each, rated_by
 from segmentation_data import bam, emps, f1
 
 LEASTS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
-_TRIED = 0.1  # rating before from which segments are learnt from, beside those of the network
+SETS, SHARE = 4, 0.4  # of trees, and of the features that a branch may ask for
+OF_BAM = 3  # times as many segments of an image of BAM: these few have the most grains
 
 
 @dataclass
@@ -38,13 +39,16 @@ class Seen:
     example: Example
     features: np.ndarray
     before: np.ndarray
+    of_bam: bool
 
     def score(self, rating: np.ndarray, least: float) -> float:
         """F1 of what is chosen."""
         return f1(select(self.example.pool, rating, least)[0], self.example.truth)
 
 
-def look(name: str, image: np.ndarray, truth: np.ndarray, trees: list[Any]) -> Seen:
+def look(
+    name: str, image: np.ndarray, truth: np.ndarray, trees: list[Any], *, of_bam: bool
+) -> Seen:
     """Propose the segments of an image, rated by trees that have not seen it."""
     image = image.astype(np.float32)
     with rated_by(trees):
@@ -52,12 +56,16 @@ def look(name: str, image: np.ndarray, truth: np.ndarray, trees: list[Any]) -> S
         pool = pool_described(closely.described)
         assert pool is not None
         labels, chosen, rating = choose(pool)
-    return Seen(name, compared(pool, truth), told(pool, chosen, rating, closely.seen), labels)
+    features = told(pool, chosen, rating, closely.seen)
+    return Seen(name, compared(pool, truth), features, labels, of_bam)
 
 
-def learn(some: list[Seen]) -> Any:
-    """Grow trees."""
-    return grow(training_rows([one.example for one in some], [one.features for one in some]))
+def learn(some: list[Seen]) -> list[Any]:
+    """Grow several sets of trees: one alone is the better or the worse for its luck by 0.01."""
+    examples, features = [one.example for one in some], [one.features for one in some]
+    most = [ROWS * (OF_BAM if one.of_bam else 1) for one in some]
+    sets = (training_rows(examples, features, most, seed) for seed in range(SETS))
+    return [grow(rows, seed, SHARE) for seed, rows in enumerate(sets)]
 
 
 def main() -> None:
@@ -73,7 +81,7 @@ def main() -> None:
         found = pickle.loads(arguments.cache.read_bytes())
     else:
         found = {
-            group: [look(name, image, truth, folds.get(name, [])) for name, image, truth in images]
+            group: [look(*one, folds.get(one[0], []), of_bam=group == "BAM") for one in images]
             for group, images in (("EMPS", emps()), ("BAM", bam()))
         }
         if arguments.cache:
@@ -85,12 +93,12 @@ def main() -> None:
     known = found["EMPS"] + (found["BAM"] if arguments.bam else [])
     scores: dict[str, list[list[float]]] = {"EMPS": [], "BAM": []}
     for part in dict.fromkeys(fold.values()):
-        model = learn([one for one in known if fold[one.name] != part])
+        models = learn([one for one in known if fold[one.name] != part])
         for group, some in found.items():
             for one in some:
                 if fold[one.name] == part:
-                    folds[one.name] = [*folds.get(one.name, package)[:2], as_numbers(model)]
-                    rating = np.clip(model.predict(one.features), 0, 1)
+                    folds[one.name] = [*folds.get(one.name, package)[:2], as_numbers(*models)]
+                    rating = np.mean([model.predict(one.features) for model in models], axis=0)
                     before = f1(one.before, one.example.truth)
                     scores[group].append([before, *(one.score(rating, x) for x in LEASTS)])
     for group, rows in scores.items():
@@ -100,7 +108,7 @@ def main() -> None:
     arguments.folds.write_text(json.dumps(folds))
     if arguments.write:
         kept = {"alone": stored["alone"], "company": stored["company"]}
-        kept["seen"] = as_numbers(learn(known))
+        kept["seen"] = as_numbers(*learn(known))
         TARGET.write_text(json.dumps(kept, separators=(",", ":")) + "\n")
         print(TARGET, f"{TARGET.stat().st_size / 1024:.0f} KiB")
 

@@ -23,7 +23,7 @@ from napari_ssrvae.imaging.segment_features import Basins, Integers, Values
 if TYPE_CHECKING:
     from napari_ssrvae.imaging.grain_net import Grains
 
-LEAST = 0.65  # least rating of what is chosen
+LEAST = 0.6  # least rating of what is chosen
 LOOKS = 2
 NAMES = ("inside", "contrast", "outline", "seam", "depth")
 """Of each look: the mean probability of a particle, by how much that is above the mean around; the

@@ -15,13 +15,19 @@ from napari_ssrvae.imaging.candidates import Image, Mask
 from napari_ssrvae.imaging.choosing import Described, describe
 from napari_ssrvae.imaging.filters import boundaries, distance_inside
 from napari_ssrvae.imaging.proposals import Labels, Proposal, propose, split_degrees
-from napari_ssrvae.imaging.resolution import nearest_pixels, prepared, shrink, work_factor
+from napari_ssrvae.imaging.resolution import (
+    CLOSE_PIXELS,
+    nearest_pixels,
+    prepared,
+    shrink,
+    work_factor,
+)
 from napari_ssrvae.imaging.segment_features import Surroundings
 
 if TYPE_CHECKING:
     from napari_ssrvae.imaging.grain_net import Grains
 
-FINE_PIXELS = 400_000
+FINE_PIXELS = 800_000
 """The network looks at a large picture twice: shrunk, and at up to about this many pixels."""
 
 NETWORK = "network"  # the source of these proposals
@@ -59,7 +65,12 @@ class Closely:
 
     @classmethod
     def looked_at(
-        cls, image: Image, annotations: Mask, signs: tuple[int, ...], depth_factor: float = 1.0
+        cls,
+        image: Image,
+        annotations: Mask,
+        signs: tuple[int, ...],
+        depth_factor: float = 1.0,
+        pixels: int = CLOSE_PIXELS,
     ) -> Closely:
         """Make the proposals of a picture.
 
@@ -69,8 +80,10 @@ class Closely:
             (H, W), at the picture's own resolution.
         signs, depth_factor
             As `proposals.propose` takes them.
+        pixels
+            Of the shrunk picture, at most.
         """
-        pictures, marked = prepared(image, annotations, work_factor(image.size))
+        pictures, marked = prepared(image, annotations, work_factor(image.size, pixels))
         clean, plain = inpaint(image, annotations), pictures["plain"]
         around = Surroundings(pictures, marked)
         with ThreadPoolExecutor(1) as beside:  # thresholds need but one core

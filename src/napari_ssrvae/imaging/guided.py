@@ -34,7 +34,7 @@ from napari_ssrvae.imaging.micrograph import Micrograph
 from napari_ssrvae.imaging.objects import renumber
 from napari_ssrvae.imaging.particle_rating import rate_alone, rate_in_company, rate_seen
 from napari_ssrvae.imaging.proposals import Labels, Proposal, taken_apart
-from napari_ssrvae.imaging.resolution import drawn_at, shrink
+from napari_ssrvae.imaging.resolution import WORK_PIXELS, drawn_at, shrink
 from napari_ssrvae.imaging.segment_features import Values
 from napari_ssrvae.imaging.settings import SegmentationSettings
 from napari_ssrvae.imaging.stroke_evidence import Evidence, evidence
@@ -88,7 +88,9 @@ class Groundwork:
         """
         image = micrograph.image.astype(np.float32)
         depth_factor = settings.depth_factor
-        closely = Closely.looked_at(image, find_annotations(image), settings.signs, depth_factor)
+        annotations = find_annotations(image)
+        # a person waits between strokes: not as many pixels as without them
+        closely = Closely.looked_at(image, annotations, settings.signs, depth_factor, WORK_PIXELS)
         return cls(micrograph.image, _recipe(settings), closely, depth_factor)
 
     def serves(self, micrograph: Micrograph, settings: SegmentationSettings) -> bool:

@@ -21,6 +21,8 @@ from napari_ssrvae.imaging.proposals import Labels, versions
 
 WORK_PIXELS = 200_000
 """Particles are proposed and chosen on a picture of at most about this many pixels."""
+CLOSE_PIXELS = 400_000
+"""The same where they are looked at closely, with the network that sees grains."""
 
 
 def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = None) -> Image:
@@ -37,9 +39,9 @@ def shrink(image: NDArray[Any], factor: float, shape: tuple[int, ...] | None = N
     return resize(blocks, shape)
 
 
-def work_factor(pixels: int) -> float:
+def work_factor(pixels: int, most: int = WORK_PIXELS) -> float:
     """Share of its sides to which a picture is shrunk before particles are looked for."""
-    return min(1.0, math.sqrt(WORK_PIXELS / pixels))
+    return min(1.0, math.sqrt(most / pixels))
 
 
 def prepared(image: Image, annotations: Mask, factor: float) -> tuple[dict[str, Image], Mask]:
