@@ -76,6 +76,8 @@ def test(arguments: list[str]) -> int:
     libraries([])
     install("tox")
     tox = [VENV_PYTHON, "-m", "tox", *arguments]
+    # installing waits for the network more than it computes: all environments at once
+    run([*tox[:3], "run-parallel", "--parallel-no-spinner", "--notest", *arguments])
     if has_display():
         return run(tox)
     if shutil.which("xvfb-run") and shutil.which("Xvfb"):
