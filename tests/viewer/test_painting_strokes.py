@@ -133,6 +133,56 @@ def test_another_method_puts_the_brush_away_and_strokes_come_back(painting: Any)
     assert np.array_equal(strokes.layer.data, before)
 
 
+def test_particles_from_strokes_are_labelled_by_the_next_click(painting: Any) -> None:
+    strokes, box = painting.workbench.strokes, painting.panel("Particles").strokes
+    paint_both(painting)
+    before = np.asarray(strokes.layer.data).copy()
+    painting.click(box.use)
+    assert strokes.in_hand() is None
+    painting.choose_class(1)
+    painting.click_particle(5)
+    assert painting.session.active.hand_labels == {5: 1}
+    assert np.array_equal(strokes.layer.data, before)
+    painting.click(box.brushes[1])  # and painting goes on with one click
+    assert strokes.in_hand() == 1
+    stroke(painting, (20, 20), (60, 20))
+    assert np.asarray(strokes.layer.data)[40, 20] == 1
+
+
+def test_strokes_wait_for_the_next_micrograph(painting: Any) -> None:
+    strokes, panel = painting.workbench.strokes, painting.panel("Particles")
+    del painting.viewer.layers["discs"]
+    painting.wait(lambda: painting.session.active is None)
+    assert not list(painting.viewer.layers)
+    painting.viewer.add_image(discs(), name="next")
+    painting.wait(lambda: painting.session.active is not None)
+    assert panel.method.currentText() == "paint strokes"
+    assert panel.strokes.isVisible()
+    assert strokes.in_hand() == 2
+    stroke(painting, (36, 45), (54, 45))
+    assert np.asarray(strokes.layer.data)[45, 45] == 2
+    panel.method.setCurrentText("auto")
+    painting.settle()
+    assert panel.find.isVisible()
+    assert not panel.strokes.isVisible()
+    assert [layer.name for layer in painting.viewer.layers] == ["next"]
+
+
+def test_strokes_lie_above_a_micrograph_opened_later(painting: Any) -> None:
+    box, layers = painting.panel("Particles").strokes, painting.viewer.layers
+    paint_both(painting)
+    painting.viewer.add_image(np.ascontiguousarray(discs()[::-1]), name="other")
+    painting.wait(lambda: len(painting.session.micrographs) == 2)
+    painting.wait(lambda: painting.workbench.strokes.found is not None)
+    assert [layer.name for layer in layers][-3:] == ["other", "found from strokes", "strokes"]
+    painting.click(box.brushes[2])
+    stroke(painting, (150, 20), (150, 60))
+    drawn = painting.on_canvas(150, 40)
+    picture = painting.viewer.screenshot(canvas_only=True, flash=False)
+    red, _, blue, _ = picture[drawn.y(), drawn.x()].astype(int)
+    assert red > blue + 60  # the orange of particles, on a grey picture
+
+
 def test_a_saved_classifier_finds_particles_in_another_micrograph(
     painting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -256,7 +256,7 @@ class ParticlesPanel(Panel):
     def _settings_changed(self, *_: object) -> None:
         self.workbench.remember("segmentation", self.settings())
         painting = self.method.currentText() == PAINT
-        if painting != self.workbench.strokes.on:
+        if painting == self.strokes.isHidden():
             self._paint(painting)
         elif painting:
             self.workbench.strokes.learn()
