@@ -122,7 +122,8 @@ class StrokesBox(QWidget):
         if self.strokes.found is not None:
             count = int(self.strokes.found.max(initial=0))
             joined = f", from strokes on {images} micrographs" if images > 1 else ""
-            return f"<b>{count}</b> particles outlined{joined}. Paint on where it is wrong."
+            plural = "particle" if count == 1 else "particles"
+            return f"<b>{count}</b> {plural} outlined{joined}. Paint on where it is wrong."
         if here:
             return "Now the other kind: it takes particle and background."
         return "Paint a few strokes on particles, then a few on background."
