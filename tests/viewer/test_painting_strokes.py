@@ -249,12 +249,53 @@ def test_a_filter_counts_shows_and_takes_away_and_undo_brings_back(sorting: Any)
     assert sorting.session.active.hand_labels == {6: 1}
 
 
+def test_sizes_are_typed_and_the_slider_has_room(sorting: Any) -> None:
+    box = sorting.panel("Particles").filters
+    size = box.size
+    sorting.viewer.window.resize(1366, 768)
+    sorting.settle()
+    sorting.dock.scroll.ensureWidgetVisible(size)
+    assert size.label.text() == "Size (px)"
+    assert size.slider.width() > 200
+    assert sorting.dock.scroll.horizontalScrollBar().maximum() == 0  # all of it is in sight
+    sorting.type_into(size.low, "30")
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    assert size.value()[0] == size.slider.value()[0] == 30
+    sorting.type_into(size.high, "25")  # below the lower end, which moves along
+    assert size.value() == (25, 25)
+    size.slider.setFocus()
+    size.slider.setValue((size.minimum(), size.maximum()))
+    assert (size.low.value(), size.high.value()) == (size.minimum(), size.maximum())
+    sorting.wait(lambda: "12 of 12" in box.count.text())
+
+
+def test_the_filter_says_nothing_of_another_micrograph(sorting: Any) -> None:
+    box, filtering = sorting.panel("Particles").filters, sorting.workbench.filtering
+    box.size.setValue((30, box.size.maximum()))
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    sorting.viewer.add_image(discs(), name="other")
+    sorting.wait(lambda: len(sorting.session.micrographs) == 2)
+    assert box.count.text() == ""
+    assert not filtering.overlay.visible
+    sorting.workbench.activate(1)
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    sorting.workbench.activate(2)
+    two = np.zeros((210, 300), np.int32)
+    two[20:60, 20:60], two[20:60, 120:160] = 1, 2
+    sorting.session.set_particles(2, two)
+    sorting.settle()
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    assert box.count.text() == ""  # it is measured now
+    sorting.wait(lambda: "of 2" in box.count.text())
+
+
 def test_sizes_are_in_nm_where_the_scale_is_known(sorting: Any) -> None:
     box = sorting.panel("Particles").filters
     assert 39 < box.size.maximum() < 42
     sorting.workbench.set_pixel_size(2.5)
     sorting.wait(lambda: box.size.maximum() > 95)
-    assert "nm" in box.size.toolTip()
+    assert box.size.label.text() == "Size (nm)"
     QTest.keyClick(box.title, Qt.Key.Key_Space)
     sorting.settle()
     assert not sorting.workbench.filtering.on
