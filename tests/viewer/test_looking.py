@@ -140,7 +140,7 @@ def test_finding_that_began_by_itself_is_not_stopped_by_who_wants_to_find(
     discs.qtbot.wait(1100)
     discs.click(panel.find)
     assert not finding.busy
-    assert "300</b> particles. They are of the settings before" in panel.count.text()
+    assert "300</b> particles. They follow the settings before" in panel.count.text()
     gate.set()
     discs.find()
     assert panel.count.text() == "<b>300</b> particles"

@@ -139,6 +139,7 @@ def test_particles_from_strokes_are_labelled_by_the_next_click(painting: Any) ->
     before = np.asarray(strokes.layer.data).copy()
     painting.click(box.use)
     assert strokes.in_hand() is None
+    assert "particles taken" in box.hint.text()
     painting.choose_class(1)
     painting.click_particle(5)
     assert painting.session.active.hand_labels == {5: 1}

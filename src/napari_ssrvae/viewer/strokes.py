@@ -49,6 +49,7 @@ class Strokes(QObject):
         self.result = Overlay(self.viewer, "found from strokes", RESULT_COLOR, opacity=0.9)
         self.classifier: PixelClassifier | None = None
         self.found: NDArray[np.int32] | None = None
+        self.taken: NDArray[np.int32] | None = None  # what of it became particles last
         self.on = False
         self._loaded: PixelClassifier | None = None
         self._painted: dict[int, NDArray[np.uint8]] = {}
@@ -308,6 +309,7 @@ class Strokes(QObject):
         self.workbench.mirror.flush()
         count = int(self.found.max(initial=0))
         lost = self.session.set_particles(key, self.found, name=f"{count} particles from strokes")
+        self.taken = self.found
         self._show_result(None)  # ours shows the same
         self.put_brush_down()
         if lost:

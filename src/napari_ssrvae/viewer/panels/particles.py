@@ -250,7 +250,7 @@ class ParticlesPanel(Panel):
         if state.labels is not self._changed_at or state.recipe == self.settings():
             return ""
         if not state.by_hand:
-            return ". They are of the settings before: <b>Find particles</b> applies the changed."
+            return ". They follow the settings before; <b>Find particles</b> applies the new ones."
         goes = "it replaces these particles"
         if state.corrected:
             goes = "what was filtered out comes back" if state.filtered else "corrections go"
