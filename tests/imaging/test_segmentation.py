@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_ssrvae.imaging import (
     segment_particles,
     segment_with,
 )
+from napari_ssrvae.imaging.objects import without_border
 
 
 def overlaps(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -105,6 +107,19 @@ def test_border_and_smallest_area() -> None:
     assert segment_particles(image).max() == 8
     assert segment_particles(image, min_area=10).max() == 9
     assert segment_particles(image, min_area=5000).max() == 0
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_those_on_the_border_can_be_left_out_afterwards(method: str, split: bool) -> None:
+    image = discs()[0][45:]  # cuts the first row of discs
+    settings = SegmentationSettings(method, split_touching=split, exclude_border=False)
+    everything = segment_with(image, settings)
+    inner, left_out = without_border(everything)
+    assert inner.max() + left_out == everything.max()
+    assert left_out > 0
+    there = segment_with(image, replace(settings, exclude_border=True))
+    np.testing.assert_array_equal(inner, there)
 
 
 def test_kinds_of_numbers_find_the_same() -> None:

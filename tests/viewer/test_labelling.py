@@ -291,6 +291,23 @@ def test_a_labels_layer_made_elsewhere(labelling: Any) -> None:
     assert np.unique(labels).tolist() == [0, 3, 7]
 
 
+def test_an_empty_labels_layer_takes_no_particles_away(labelling: Any) -> None:
+    chooser, banner = labelling.panel("Particles").elsewhere, labelling.dock.banner
+    before = labelling.session.active.labels
+    for name, value in (("empty", 0), ("full", 1)):
+        labelling.viewer.add_labels(np.full((360, 480), value, np.int32), name=name)
+    labelling.settle()
+    chooser.activated.emit(chooser.findText("empty"))
+    labelling.settle()
+    assert "empty is empty, so the particles stay" in banner.text()
+    assert labelling.session.active.labels is before
+    assert labelling.viewer.layers["empty"].visible
+    chooser.activated.emit(chooser.findText("full"))  # at once, and the old message is over
+    labelling.settle()
+    assert banner.text().startswith("The particles of full were taken")
+    assert labelling.session.active.particle_ids.tolist() == [1]
+
+
 def test_a_labels_layer_of_another_shape_is_refused_with_a_sentence(labelling: Any) -> None:
     labelling.viewer.add_labels(np.ones((50, 60), np.int32), name="small")
     labelling.settle()

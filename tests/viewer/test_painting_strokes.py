@@ -133,6 +133,57 @@ def test_another_method_puts_the_brush_away_and_strokes_come_back(painting: Any)
     assert np.array_equal(strokes.layer.data, before)
 
 
+def test_particles_from_strokes_are_labelled_by_the_next_click(painting: Any) -> None:
+    strokes, box = painting.workbench.strokes, painting.panel("Particles").strokes
+    paint_both(painting)
+    before = np.asarray(strokes.layer.data).copy()
+    painting.click(box.use)
+    assert strokes.in_hand() is None
+    assert "particles taken" in box.hint.text()
+    painting.choose_class(1)
+    painting.click_particle(5)
+    assert painting.session.active.hand_labels == {5: 1}
+    assert np.array_equal(strokes.layer.data, before)
+    painting.click(box.brushes[1])  # and painting goes on with one click
+    assert strokes.in_hand() == 1
+    stroke(painting, (20, 20), (60, 20))
+    assert np.asarray(strokes.layer.data)[40, 20] == 1
+
+
+def test_strokes_wait_for_the_next_micrograph(painting: Any) -> None:
+    strokes, panel = painting.workbench.strokes, painting.panel("Particles")
+    del painting.viewer.layers["discs"]
+    painting.wait(lambda: painting.session.active is None)
+    assert not list(painting.viewer.layers)
+    painting.viewer.add_image(discs(), name="next")
+    painting.wait(lambda: painting.session.active is not None)
+    assert panel.method.currentText() == "paint strokes"
+    assert panel.strokes.isVisible()
+    assert strokes.in_hand() == 2
+    stroke(painting, (36, 45), (54, 45))
+    assert np.asarray(strokes.layer.data)[45, 45] == 2
+    panel.method.setCurrentText("auto")
+    painting.settle()
+    assert panel.find.isVisible()
+    assert not panel.strokes.isVisible()
+    assert [layer.name for layer in painting.viewer.layers] == ["next"]
+
+
+def test_strokes_lie_above_a_micrograph_opened_later(painting: Any) -> None:
+    box, layers = painting.panel("Particles").strokes, painting.viewer.layers
+    paint_both(painting)
+    painting.viewer.add_image(np.ascontiguousarray(discs()[::-1]), name="other")
+    painting.wait(lambda: len(painting.session.micrographs) == 2)
+    painting.wait(lambda: painting.workbench.strokes.found is not None)
+    assert [layer.name for layer in layers][-3:] == ["other", "found from strokes", "strokes"]
+    painting.click(box.brushes[2])
+    stroke(painting, (150, 20), (150, 60))
+    drawn = painting.on_canvas(150, 40)
+    picture = painting.viewer.screenshot(canvas_only=True, flash=False)
+    red, _, blue, _ = picture[drawn.y(), drawn.x()].astype(int)
+    assert red > blue + 60  # the orange of particles, on a grey picture
+
+
 def test_a_saved_classifier_finds_particles_in_another_micrograph(
     painting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,12 +250,53 @@ def test_a_filter_counts_shows_and_takes_away_and_undo_brings_back(sorting: Any)
     assert sorting.session.active.hand_labels == {6: 1}
 
 
+def test_sizes_are_typed_and_the_slider_has_room(sorting: Any) -> None:
+    box = sorting.panel("Particles").filters
+    size = box.size
+    sorting.viewer.window.resize(1366, 768)
+    sorting.settle()
+    sorting.dock.scroll.ensureWidgetVisible(size)
+    assert size.label.text() == "Size (px)"
+    assert size.slider.width() > 200
+    assert sorting.dock.scroll.horizontalScrollBar().maximum() == 0  # all of it is in sight
+    sorting.type_into(size.low, "30")
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    assert size.value()[0] == size.slider.value()[0] == 30
+    sorting.type_into(size.high, "25")  # below the lower end, which moves along
+    assert size.value() == (25, 25)
+    size.slider.setFocus()
+    size.slider.setValue((size.minimum(), size.maximum()))
+    assert (size.low.value(), size.high.value()) == (size.minimum(), size.maximum())
+    sorting.wait(lambda: "12 of 12" in box.count.text())
+
+
+def test_the_filter_says_nothing_of_another_micrograph(sorting: Any) -> None:
+    box, filtering = sorting.panel("Particles").filters, sorting.workbench.filtering
+    box.size.setValue((30, box.size.maximum()))
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    sorting.viewer.add_image(discs(), name="other")
+    sorting.wait(lambda: len(sorting.session.micrographs) == 2)
+    assert box.count.text() == ""
+    assert not filtering.overlay.visible
+    sorting.workbench.activate(1)
+    sorting.wait(lambda: "11 of 12" in box.count.text())
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    sorting.workbench.activate(2)
+    two = np.zeros((210, 300), np.int32)
+    two[20:60, 20:60], two[20:60, 120:160] = 1, 2
+    sorting.session.set_particles(2, two)
+    sorting.settle()
+    QTest.keyClick(box.title, Qt.Key.Key_Space)
+    assert box.count.text() == ""  # it is measured now
+    sorting.wait(lambda: "of 2" in box.count.text())
+
+
 def test_sizes_are_in_nm_where_the_scale_is_known(sorting: Any) -> None:
     box = sorting.panel("Particles").filters
     assert 39 < box.size.maximum() < 42
     sorting.workbench.set_pixel_size(2.5)
     sorting.wait(lambda: box.size.maximum() > 95)
-    assert "nm" in box.size.toolTip()
+    assert box.size.label.text() == "Size (nm)"
     QTest.keyClick(box.title, Qt.Key.Key_Space)
     sorting.settle()
     assert not sorting.workbench.filtering.on

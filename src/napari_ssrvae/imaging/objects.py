@@ -176,6 +176,24 @@ def renumber(labels: NDArray[Any], min_area: float, exclude_border: bool) -> NDA
     return np.asarray(number[labels])
 
 
+def without_border(labels: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
+    """Leave out the particles on the edge of the image; return the others, and how many those were.
+
+    The others keep their order, with numbers from 1: what finding with `exclude_border` gives.
+
+    Parameters
+    ----------
+    labels
+        (H, W), 0 = background, particles 1 to n.
+    """
+    cut = _on_frame(labels)
+    cut = cut[cut > 0]
+    keep = np.ones(int(labels.max(initial=0)) + 1, dtype=bool)
+    keep[0] = False
+    keep[cut] = False
+    return np.asarray((np.cumsum(keep) * keep)[labels], dtype=np.int32), int(cut.size)
+
+
 def _on_frame(labels: NDArray[Any]) -> NDArray[Any]:
     """Ids that occur on the edge of the image."""
     return np.unique(np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1])))

@@ -32,11 +32,13 @@ class Correction:
     lost: Mapping[int, int]
     _pixels: tuple[LabelImage, LabelImage]  # within the changed box, before and after
     _hand_labels: tuple[dict[int, int], dict[int, int]]
-    _corrected: tuple[bool, bool]
+    _corrected: tuple[tuple[bool, bool], tuple[bool, bool]]  # corrected at all, only by filters
     _said: Predictions | None
 
     @classmethod
-    def of(cls, state: MicrographState, labels: LabelImage) -> Correction | None:
+    def of(
+        cls, state: MicrographState, labels: LabelImage, *, by_filter: bool = False
+    ) -> Correction | None:
         """Compare a corrected label image with the micrograph's; None where nothing changed.
 
         Parameters
@@ -46,6 +48,8 @@ class Correction:
         labels : (H, W) int array
             The corrected label image. It is not kept: only what changed is, since a label image
             takes 64 MB at 4096 x 4096.
+        by_filter : bool
+            Whether a filter made it, and no hand.
 
         Raises
         ------
@@ -57,13 +61,14 @@ class Correction:
         changes = compare_labels(state.labels, labels)
         if changes is None:
             return None
+        only_filtered = by_filter and (state.filtered or not state.corrected)
         hand, lost = follow_hand_labels(state.labels, labels, changes, state.hand_labels)
         return cls(
             changes,
             lost,
             (state.labels[changes.box].copy(), np.array(labels[changes.box], dtype=np.int32)),
             (state.hand_labels, hand),
-            (state.corrected, True),
+            ((state.corrected, state.filtered), (True, only_filtered)),
             state.said,
         )
 
@@ -102,7 +107,7 @@ class Correction:
         stay = np.setdiff1d(state.particle_ids, sorted(changes.removed))
         state.particle_ids = np.union1d(stay, sorted(changes.added)).astype(np.int64)
         state.hand_labels = self._hand_labels[forward]
-        state.corrected = self._corrected[forward]
+        state.corrected, state.filtered = self._corrected[forward]
         if state.said is not None:
             state.said = state.said.without(changes.before)
             if not forward:

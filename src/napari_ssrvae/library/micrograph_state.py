@@ -42,6 +42,8 @@ class MicrographState:
         The `SegmentationSettings` that made `labels`; None if they came from elsewhere.
     corrected : bool
         Whether a person has corrected particles since they were found.
+    filtered : bool
+        Whether all that was corrected was done by a filter.
     foot : (h, W) array or None
         Rows below the image that were cut off, so that they can come back; None where there are
         none, or only the file has them.
@@ -55,6 +57,7 @@ class MicrographState:
     become: Mapping[int, int] = field(default_factory=dict)
     recipe: object | None = None
     corrected: bool = False
+    filtered: bool = False
     foot: NDArray[Any] | None = None
     _read: tuple[object, object, Predictions] | None = field(default=None, repr=False)
 

@@ -220,26 +220,29 @@ class Session:
         carried = carry_hand_labels(state.labels, labels, state.hand_labels)
         before = (state.labels, state.particle_ids, state.hand_labels, state.recipe)
         after = (labels, ids_of_all(labels), carried, recipe)
-        said, corrected = state.said, state.corrected
+        said, corrected = state.said, (state.corrected, state.filtered)
         changes = Changes.everything(before[1].tolist(), after[1].tolist(), labels.shape)
 
-        def put(values: tuple, said: Predictions | None, corrected: bool) -> None:  # type: ignore[type-arg]
+        def put(values: tuple, said: Predictions | None, corrected: tuple[bool, bool]) -> None:  # type: ignore[type-arg]
             if (state := self.micrographs.get(key)) is None:
                 return
             state.labels, state.particle_ids, state.hand_labels, state.recipe = values
-            state.said, state.corrected = self._if_of_model(said), corrected
+            state.said = self._if_of_model(said)
+            state.corrected, state.filtered = corrected
             self._tell_particles(key, changes if values is after else changes.reverted)
 
         self.history.do(
             Step(
                 name or f"find {after[1].size} particles",
-                lambda: put(after, None, False),
+                lambda: put(after, None, (False, False)),
                 lambda: put(before, said, corrected),
             )
         )
         return len(before[2]) - len(carried)
 
-    def edit_particles(self, key: int, labels: LabelImage, name: str) -> Correction | None:
+    def edit_particles(
+        self, key: int, labels: LabelImage, name: str, *, by_filter: bool = False
+    ) -> Correction | None:
         """Put a corrected label image in place, as one undoable step.
 
         Only particles whose pixels changed are concerned: their hand labels follow
@@ -253,15 +256,19 @@ class Session:
             The corrected label image, of the same shape. It is not kept.
         name : str
             Name of the step.
+        by_filter : bool
+            Whether a filter made it, and no hand.
 
         Returns
         -------
         Correction or None
             None where nothing changed, which is no step.
         """
-        return self.edit_all({key: labels}, name).get(key)
+        return self.edit_all({key: labels}, name, by_filter=by_filter).get(key)
 
-    def edit_all(self, corrected: Mapping[int, LabelImage], name: str) -> dict[int, Correction]:
+    def edit_all(
+        self, corrected: Mapping[int, LabelImage], name: str, *, by_filter: bool = False
+    ) -> dict[int, Correction]:
         """Correct particles of several micrographs as one step; see `edit_particles`.
 
         Returns
@@ -270,7 +277,8 @@ class Session:
             Of the micrographs that changed.
         """
         found = {
-            key: Correction.of(self.micrographs[key], labels) for key, labels in corrected.items()
+            key: Correction.of(self.micrographs[key], labels, by_filter=by_filter)
+            for key, labels in corrected.items()
         }
         made = {key: correction for key, correction in found.items() if correction is not None}
 

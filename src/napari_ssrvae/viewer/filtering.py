@@ -43,12 +43,13 @@ class Filtering(QObject):
         self._soon = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._soon.timeout.connect(self.look)
         self.session.particles_changed.connect(self._on_particles)
-        self.session.active_changed.connect(self._on_particles)
+        self.session.active_changed.connect(self._on_active)
         self.session.micrographs_changed.connect(self._on_particles)
 
     def start(self) -> None:
         """Measure the particles, so that the sliders know their range."""
         self.on = True
+        self._forget_another()
         self.look()
 
     def stop(self) -> None:
@@ -91,14 +92,26 @@ class Filtering(QObject):
         )
 
     _size: float | None = None
+    _seen_in: int | None = None
 
     def _on_seen(self, key: int | None, seen: steps.Filtered) -> None:
         state = self.session.active
         if state is None or key != self.session.active_key or seen.of is not state.labels:
             return
-        self.seen = seen
+        self.seen, self._seen_in = seen, key
         self._show(seen)
         self.changed.emit()
+
+    def _on_active(self) -> None:
+        self._forget_another()
+        self._on_particles()
+
+    def _forget_another(self) -> None:
+        """Say nothing of a micrograph that was before; the active one is still to be measured."""
+        if self.seen is not None and self._seen_in != self.session.active_key:
+            self.seen = None
+            self._show(None)
+            self.changed.emit()
 
     def _on_particles(self, *_: object) -> None:
         if self.on:
@@ -127,7 +140,8 @@ class Filtering(QObject):
         kept = seen.total - seen.gone.size
         labels = delete_particles(state.labels, seen.gone.tolist())
         lost = self.labels_that_go()
-        self.session.edit_particles(key, labels, f"keep {kept} of {seen.total} particles")
+        name = f"keep {kept} of {seen.total} particles"
+        self.session.edit_particles(key, labels, name, by_filter=True)
         if lost:
             text = (
                 "hand label went with its particle" if lost == 1 else "hand labels went with them"
@@ -148,6 +162,6 @@ class Filtering(QObject):
         """Stop waiting, and disconnect."""
         self._soon.stop()
         self.session.particles_changed.disconnect(self._on_particles)
-        self.session.active_changed.disconnect(self._on_particles)
+        self.session.active_changed.disconnect(self._on_active)
         self.session.micrographs_changed.disconnect(self._on_particles)
         self.overlay.shutdown()

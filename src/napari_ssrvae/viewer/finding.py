@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.overlay import Overlay
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_ssrvae.imaging import SegmentationSettings
     from napari_ssrvae.viewer.workbench import Workbench
 
@@ -31,7 +34,10 @@ class Finding:
     def __init__(self, workbench: Workbench) -> None:
         self.workbench, self.session = workbench, workbench.session
         self.first = Overlay(workbench.viewer, "particles, first look", FIRST_COLOR, opacity=0.9)
+        self._dimmed: tuple[Labels, float] | None = None  # the old outlines, how opaque they were
+        self._left_out: dict[int, tuple[Any, int]] = {}
         self.session.active_changed.connect(self._on_active)
+        workbench.jobs.changed.connect(self._on_jobs)
 
     @property
     def busy(self) -> bool:
@@ -61,7 +67,13 @@ class Finding:
     def stop(self) -> None:
         """Look no further; the particles stay as they were."""
         self.workbench.jobs.cancel(KIND)
-        self.first.hide()
+        self._hide_first()
+
+    def left_out(self, key: int | None) -> int:
+        """Return how many particles on the border were left out, if these were found so."""
+        state = None if key is None else self.session.micrographs.get(key)
+        labels, count = self._left_out.get(key or 0, (None, 0))
+        return count if state is not None and labels is not None and labels() is state.labels else 0
 
     def _seen(self, key: int, shape: tuple[int, int]) -> tuple[slice, slice]:
         """Return the part of the micrograph that is on the screen."""
@@ -77,13 +89,32 @@ class Finding:
         if outlines is None or state is None or key != self.session.active_key:
             return
         if outlines.shape == state.micrograph.shape:
+            self._dim(self.workbench.mirror.groups[key].particles)
             self.first.show(outlines, self.workbench.mirror.groups[key].image)
 
-    def _on_found(self, key: int, settings: SegmentationSettings, before: Any, labels: Any) -> None:
+    def _dim(self, old: Labels | None) -> None:
+        """Let the old outlines go from sight: the first look has their colour."""
+        if old is not None and self._dimmed is None:
+            self._dimmed = old, old.opacity
+            old.opacity = 0
+
+    def _hide_first(self) -> None:
         self.first.hide()
-        if self.workbench.corrected_meanwhile(key, before, labels):
+        if self._dimmed is not None:
+            old, opacity = self._dimmed
+            self._dimmed = None
+            old.opacity = opacity
+
+    def _on_found(
+        self, key: int, settings: SegmentationSettings, before: Any, found: steps.Found
+    ) -> None:
+        self._hide_first()
+        if self.workbench.corrected_meanwhile(key, before, found.labels):
             return
-        lost = self.session.set_particles(key, labels, recipe=settings)
+        lost = self.session.set_particles(key, found.labels, recipe=settings)
+        labels = self.session.micrographs[key].labels
+        assert labels is not None
+        self._left_out[key] = weakref.ref(labels), found.left_out
         if lost:
             self.workbench.refuse(
                 f"{lost} hand label{'s' if lost > 1 else ''} had no matching particle any more; "
@@ -91,12 +122,18 @@ class Finding:
             )
 
     def _on_error(self, _: Exception) -> None:
-        self.first.hide()
+        self._hide_first()
+
+    def _on_jobs(self) -> None:
+        if not self.busy:  # it may have been cancelled in napari's own list of tasks
+            self._hide_first()
 
     def _on_active(self, *_: object) -> None:
-        self.first.hide()  # what it shows lies on another micrograph
+        self._hide_first()  # what it shows lies on another micrograph
 
     def shutdown(self) -> None:
         """Disconnect."""
+        self._hide_first()
         self.session.active_changed.disconnect(self._on_active)
+        self.workbench.jobs.changed.disconnect(self._on_jobs)
         self.first.shutdown()

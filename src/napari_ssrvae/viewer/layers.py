@@ -24,10 +24,12 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_ssrvae.errors import InputError
 from napari_ssrvae.library.changes import Changes
 from napari_ssrvae.library.session import MicrographState, Session
 from napari_ssrvae.viewer.contours import draw_contours_quickly
 from napari_ssrvae.viewer.geometry import ParticleIndex, look_up
+from napari_ssrvae.viewer.line_width import LineWidth
 from napari_ssrvae.viewer.outlines import Outlines
 from napari_ssrvae.viewer.painting import Painting, write_part, write_pixels
 from napari_ssrvae.viewer.placement import PLACEMENT, keeping_active_layer, place
@@ -77,6 +79,7 @@ class LayerMirror(QObject):
         self.groups: dict[int, LayerGroup] = {}
         self.overlay_mode = "class"
         self.outlines = Outlines(viewer, session, self)
+        self.lines = LineWidth(viewer, self)
         self.mirroring = False
         self.painting = Painting(self)
         session.particles_edited.connect(self._on_particles_edited)
@@ -127,14 +130,16 @@ class LayerMirror(QObject):
         group = self._showing(key) if key is not None else None
         return None if group is None else group.index
 
-    def use_labels_layer(self, key: int, layer: Labels) -> None:
+    def use_labels_layer(self, key: int, layer: Labels) -> bool:
         """Take a Labels layer that was made elsewhere as the particles of a micrograph."""
         data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+        refuse_empty(layer.name, data)
         self.session.set_particles(key, data, name=f"use {layer.name} as particles")
         layer.visible = False  # ours shows the same
         ours = self.groups[key].particles
         if ours is not None and self.viewer.layers.selection.active == layer:
             self.viewer.layers.selection.active = ours  # who was painting goes on in ours
+        return True
 
     # -- session → layers ------------------------------------------------------------------
     def _on_particles_edited(self, key: int, changes: Changes) -> None:
@@ -171,7 +176,7 @@ class LayerMirror(QObject):
                     state.labels.copy(),
                     "particles",
                     opacity=0.9,
-                    contour=1,
+                    contour=self.lines.due(group),
                     colormap=DirectLabelColormap(
                         color_dict={None: PARTICLE_COLOR, 0: "transparent"}
                     ),
@@ -488,8 +493,18 @@ class LayerMirror(QObject):
             for layer in (group.particles, group.hand):
                 if layer is not None:
                     self._disconnect(layer)
+        self.lines.shutdown()
         self.outlines.shutdown()
         self.groups.clear()
+
+
+def refuse_empty(name: str, labels: NDArray[Any]) -> None:
+    """Raise an `InputError` for a Labels layer without particles: it would take all away."""
+    if not labels.any():
+        raise InputError(
+            f"The Labels layer {name} is empty, so the particles stay as they are: choose another "
+            "one, or wait until it is filled."
+        )
 
 
 def confidence_colors() -> dict[int | None, Any]:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.library.history import Whole
 from napari_ssrvae.viewer import steps
+from napari_ssrvae.viewer.layers import refuse_empty
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -87,6 +88,7 @@ class StackWork(QObject):
             return
         title = f"use {layer.name} as particles"
         if layer.ndim == 2:
+            refuse_empty(layer.name, layer.data)
             key = self.stacks.key_at(stack, self.stacks.on_screen(stack))
             self.session.set_particles(key, layer.data, name=title)
         else:

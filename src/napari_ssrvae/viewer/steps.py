@@ -125,15 +125,24 @@ class CutOut:
         return CutOut(more.micrograph, patches, measures.iloc[order], more.alike)
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The particles of one micrograph, and how many on its border were left out."""
+
+    labels: NDArray[np.int32]
+    left_out: int
+
+
 def find(
     micrograph: Micrograph,
     settings: SegmentationSettings,
     seen: tuple[slice, slice] | None = None,
-) -> Generator[NDArray[np.bool_] | None, None, NDArray[np.int32]]:
+) -> Generator[NDArray[np.bool_] | None, None, Found]:
     """Segment one micrograph; outlines of a first look are yielded where it takes a while."""
     yield None
     from napari_ssrvae.imaging.filters import rims
     from napari_ssrvae.imaging.first_look import first_look
+    from napari_ssrvae.imaging.objects import without_border
     from napari_ssrvae.imaging.segmentation import segment_with
 
     first = first_look(micrograph, settings, seen)
@@ -141,7 +150,10 @@ def find(
         rows, columns = seen or (slice(0, first.shape[0]), slice(0, first.shape[1]))
         wide = max(rows.stop - rows.start, columns.stop - columns.start)
         yield rims(first, max(1, round(wide / PIXELS_A_LINE)))
-    return segment_with(micrograph, settings)
+    if not settings.exclude_border:
+        return Found(segment_with(micrograph, settings), 0)
+    labels = segment_with(micrograph, replace(settings, exclude_border=False))
+    return Found(*without_border(labels))
 
 
 @dataclass(frozen=True)

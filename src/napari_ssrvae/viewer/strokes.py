@@ -49,6 +49,7 @@ class Strokes(QObject):
         self.result = Overlay(self.viewer, "found from strokes", RESULT_COLOR, opacity=0.9)
         self.classifier: PixelClassifier | None = None
         self.found: NDArray[np.int32] | None = None
+        self.taken: NDArray[np.int32] | None = None  # what of it became particles last
         self.on = False
         self._loaded: PixelClassifier | None = None
         self._painted: dict[int, NDArray[np.uint8]] = {}
@@ -63,13 +64,16 @@ class Strokes(QObject):
 
     # -- painting --------------------------------------------------------------------------
     def start(self) -> None:
-        """Lay the strokes over the active micrograph, with the brush in hand."""
+        """Lay the strokes over the active micrograph, with the brush in hand.
+
+        Where there is none, as soon as there is one.
+        """
+        self.on = True
         if self.session.active is None:
             self.workbench.refuse(
                 "There is no micrograph to paint on: drop one onto the window first."
             )
             return
-        self.on = True
         self._show_active()
         self.take_brush(PARTICLE)
         if self._loaded is not None or self._painted:
@@ -78,6 +82,9 @@ class Strokes(QObject):
     def stop(self) -> None:
         """Put brush and strokes away; what was painted is there when painting goes on."""
         self.on = False
+        self._put_away()
+
+    def _put_away(self) -> None:
         self._known = None
         self._pause.stop()
         self.workbench.jobs.cancel(KIND)
@@ -97,6 +104,16 @@ class Strokes(QObject):
         else:
             self.layer.selected_label = value
             self.layer.mode = "paint"
+        self.changed.emit()
+
+    def put_brush_down(self) -> None:
+        """Work on the micrograph again: a click means a particle. The strokes stay."""
+        key = self.session.active_key
+        if self.layer is not None:
+            self.layer.mode = "pan_zoom"
+        image = None if key is None else self.workbench.mirror.groups[key].image
+        if image in self.viewer.layers:
+            self.viewer.layers.selection.active = image
         self.changed.emit()
 
     def set_brush(self, pixels: int) -> None:
@@ -143,12 +160,19 @@ class Strokes(QObject):
 
     def _on_active(self) -> None:
         self.found = None
-        if self.on and self.session.active is None:
-            self.stop()
-        elif self.on:
-            self._keep()
-            self._show_active()
-            self.learn()
+        if not self.on:
+            return
+        if self.session.active is None:
+            self._put_away()  # until there is another micrograph: the method is still the same
+            return
+        if self.session.active_key not in self.workbench.mirror.groups:
+            return  # it has no layer yet: the session says so again when it has
+        began = self.layer is None
+        self._keep()
+        self._show_active()
+        if began:
+            self.take_brush(PARTICLE)
+        self.learn()
 
     def _show_active(self) -> None:
         """Show the strokes of the active micrograph, in a layer of their own."""
@@ -162,6 +186,7 @@ class Strokes(QObject):
         if self.layer is not None and self.layer in self.viewer.layers:
             self.layer.data = data
             place(self.layer, image)
+            self._raise()
         else:
             colors: dict[int | None, str] = {None: "transparent", 0: "transparent", **COLORS}
             self.layer = Labels(
@@ -174,6 +199,12 @@ class Strokes(QObject):
             place(self.layer, image)
             self.viewer.add_layer(self.layer)
         self._show_result(None)
+
+    def _raise(self) -> None:
+        """Bring the strokes above a micrograph that was opened after them."""
+        layers = self.viewer.layers
+        if layers[-1] is not self.layer:
+            layers.move(layers.index(self.layer), len(layers))
 
     def _show_result(self, outlines: NDArray[np.bool_] | None) -> None:
         """Show what the strokes find, below them; None takes it away."""
@@ -278,7 +309,9 @@ class Strokes(QObject):
         self.workbench.mirror.flush()
         count = int(self.found.max(initial=0))
         lost = self.session.set_particles(key, self.found, name=f"{count} particles from strokes")
+        self.taken = self.found
         self._show_result(None)  # ours shows the same
+        self.put_brush_down()
         if lost:
             self.workbench.refuse(
                 f"{lost} hand label{'s' if lost > 1 else ''} had no matching particle any more; "

@@ -259,9 +259,9 @@ class Workbench(QObject):
             return
         stack = self.stacks.of(key)
         if stack is not None:
-            self.stack_work.use_labels_layer(stack, layer)
-        else:
-            self._attempt(self.mirror.use_labels_layer, key, layer)
+            self._attempt(self.stack_work.use_labels_layer, stack, layer)
+        elif self._attempt(self.mirror.use_labels_layer, key, layer):
+            self.tell(f"The particles of {name} were taken; that layer is hidden and stays as is.")
 
     def describe(self, particle: int) -> str:
         """Return a line on one particle of the active micrograph."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
-from superqt import QLabeledDoubleRangeSlider, QLabeledDoubleSlider
+from superqt import QLabeledDoubleSlider
 
 from napari_ssrvae.imaging import ParticleFilter
 from napari_ssrvae.imaging.particle_filter import sizes
 from napari_ssrvae.viewer.panels.base import note
+from napari_ssrvae.viewer.views.range_edit import RangeEdit
 from napari_ssrvae.viewer.views.sliders import explain_slider
 
 if TYPE_CHECKING:
@@ -64,12 +65,9 @@ class FilterBox(QWidget):
         self.filtering.changed.connect(self.refresh)
 
     def _sliders(self, form: QFormLayout) -> None:
-        self.size = QLabeledDoubleRangeSlider(Qt.Orientation.Horizontal)
-        self.size.setDecimals(1)
+        self.size = RangeEdit()
         self.size.setRange(0, 1)
         self.size.setValue((0, 1))
-        self.size.setHandleLabelPosition(self.size.LabelPosition.NoLabel)
-        self.size.setEdgeLabelMode(self.size.EdgeLabelMode.LabelIsValue)
         self._explain_size("px")
         self.circularity, self.solidity = (
             QLabeledDoubleSlider(Qt.Orientation.Horizontal) for _ in range(2)
@@ -86,13 +84,13 @@ class FilterBox(QWidget):
             "Least solidity",
             "Share of the convex hull that is filled: clumps have bays",
         )
-        form.addRow("Size", self.size)
+        form.addRow(self.size)
         form.addRow("Circularity ≥", self.circularity)
         form.addRow("Solidity ≥", self.solidity)
 
     def _explain_size(self, unit: str) -> None:
-        explain_slider(
-            self.size,
+        self.size.explain(
+            f"Size ({unit})",
             "Diameter of the particles that stay",
             f"Diameter ({unit}) of the circle of the same area",
         )
@@ -136,7 +134,6 @@ class FilterBox(QWidget):
         before = self.wanted()
         self.size.blockSignals(True)
         self.size.setRange(least, most)
-        self.size.setSingleStep((most - least) / 100)
         fresh = unit != self._unit
         low = least if fresh or before.min_size is None else max(before.min_size, least)
         high = most if fresh or before.max_size is None else min(before.max_size, most)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -23,7 +25,12 @@ from napari_ssrvae.viewer.panels.filter_box import FilterBox
 from napari_ssrvae.viewer.panels.strokes_box import StrokesBox
 from napari_ssrvae.viewer.stack_work import KIND
 
+if TYPE_CHECKING:
+    from napari_ssrvae.library.micrograph_state import MicrographState
+
 FIND_AGAIN_MS = 350
+# Who presses the button so soon after finding began by itself wants to find, not to stop.
+NO_STOP_S = 1.0
 PAINT = "paint strokes"
 PERCENT = 100
 
@@ -32,6 +39,8 @@ class ParticlesPanel(Panel):
     """The recipe of the segmentation, with a live count."""
 
     title = "2  Particles"
+    _changed_at: Any = None  # particles beside which settings were changed, without finding anew
+    _began_at = 0.0  # when finding began by itself
 
     def build(self) -> None:
         """Make the controls."""
@@ -211,30 +220,51 @@ class ParticlesPanel(Panel):
         self._refresh_all_slices()
         if busy:
             self.count.setText("Looking for particles…")
-        elif state is None or state.labels is None:
-            self.count.setText("")
-        elif state.particle_ids.size == 0:
-            kept = " Or keep those on the border." if self.border.isChecked() else ""
-            self.count.setText(
-                f"No particles found: try another method or a smaller minimum size.{kept}"
-            )
         else:
-            corrected = ", corrected by hand" if state.corrected else ""
-            self.count.setText(self._counted(state.particle_ids.size) + corrected)
+            self.count.setText("" if state is None else self._said(state))
         selection = self.session.selection
         here = selection.of_micrograph(self.session.active_key) if selection else frozenset()
         self.merge.setEnabled(len(here) > 1)
         self.divide.setEnabled(bool(here))
         self.delete.setEnabled(bool(selection))
 
+    def _said(self, state: MicrographState) -> str:
+        """Say how many particles there are, what was done with them, and what Find would do."""
+        if state.labels is None:
+            return ""
+        left_out = self.workbench.finding.left_out(self.session.active_key)
+        if not state.particle_ids.size:
+            text = "No particles found: try another method or a smaller minimum size."
+            if left_out or self.border.isChecked():
+                text += f" Or keep {f'the {left_out}' if left_out else 'those'} on the border."
+            return text + self._pending(state)
+        text = self._counted(state.particle_ids.size)
+        if state.corrected:
+            text += ", filtered" if state.filtered else ", corrected by hand"
+        elif left_out:
+            text += f"; {left_out} on the border left out"
+        return text + self._pending(state)
+
+    def _pending(self, state: MicrographState) -> str:
+        """Say that settings were changed which these particles do not follow."""
+        if state.labels is not self._changed_at or state.recipe == self.settings():
+            return ""
+        if not state.by_hand:
+            return ". They follow the settings before; <b>Find particles</b> applies the new ones."
+        goes = "it replaces these particles"
+        if state.corrected:
+            goes = "what was filtered out comes back" if state.filtered else "corrections go"
+        return f". <b>Find particles</b> applies the changed settings; {goes}."
+
     def _counted(self, here: int) -> str:
         """Return how many particles there are, here and in all micrographs."""
         sizes = {k: s.particle_ids.size for k, s in self.session.micrographs.items()}
         found = {key: size for key, size in sizes.items() if size}
+        plural = "particle" if here == 1 else "particles"
         if len(found) < 2:
-            return f"<b>{here}</b> particles"
+            return f"<b>{here}</b> {plural}"
         where = self.workbench.stacks.counted(found)
-        return f"<b>{here}</b> particles here, {sum(found.values()):,} in {where}"
+        return f"<b>{here}</b> {plural} here, {sum(found.values()):,} in {where}"
 
     def _refresh_all_slices(self) -> None:
         stack = self.workbench.stacks.of(self.session.active_key)
@@ -256,12 +286,15 @@ class ParticlesPanel(Panel):
     def _settings_changed(self, *_: object) -> None:
         self.workbench.remember("segmentation", self.settings())
         painting = self.method.currentText() == PAINT
-        if painting != self.workbench.strokes.on:
+        if painting == self.strokes.isHidden():
             self._paint(painting)
         elif painting:
             self.workbench.strokes.learn()
         if not painting and self._is_live():
             self.again.start()
+        elif not painting and self.session.active is not None:
+            self._changed_at = self.session.active.labels
+            self.refresh()
 
     def _paint(self, painting: bool) -> None:
         """Show what painting strokes needs, or what the other methods need."""
@@ -282,6 +315,7 @@ class ParticlesPanel(Panel):
         # Another micrograph may be active by now.
         if self._is_live() and self.isVisible():
             self._find()
+            self._began_at = time.monotonic()
 
     def _show_busy(self, busy: bool) -> None:
         self.find.setText("Stop" if busy else "Find particles")
@@ -292,12 +326,15 @@ class ParticlesPanel(Panel):
         )
 
     def _find_or_stop(self) -> None:
-        if self.workbench.finding.busy:
-            self.workbench.finding.stop()
-        else:
+        if not self.workbench.finding.busy:
             self._find()
+        elif time.monotonic() - self._began_at > NO_STOP_S:
+            state = self.session.active
+            self._changed_at = None if state is None else state.labels
+            self.workbench.finding.stop()
 
     def _find(self) -> None:
+        self.again.stop()
         self.workbench.find_particles(self.settings())
 
     def _use_layer(self, row: int) -> None:

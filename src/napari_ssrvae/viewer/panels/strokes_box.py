@@ -121,8 +121,11 @@ class StrokesBox(QWidget):
             return "Learning the strokes…"
         if self.strokes.found is not None:
             count = int(self.strokes.found.max(initial=0))
+            plural = "particle" if count == 1 else "particles"
+            if self.strokes.taken is self.strokes.found:
+                return f"<b>{count}</b> {plural} taken. Paint on where they are wrong."
             joined = f", from strokes on {images} micrographs" if images > 1 else ""
-            return f"<b>{count}</b> particles outlined{joined}. Paint on where it is wrong."
+            return f"<b>{count}</b> {plural} outlined{joined}. Paint on where it is wrong."
         if here:
             return "Now the other kind: it takes particle and background."
         return "Paint a few strokes on particles, then a few on background."
