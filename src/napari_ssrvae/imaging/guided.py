@@ -1,10 +1,9 @@
 """Particles from strokes: the best segments of many proposals, rated with what was painted.
 
-Proposals, ratings and choice are those of finding without strokes (`proposals`, `choosing`,
-`grain_evidence`). A
-forest that saw the strokes knows where particles are, but not sharply where they end; so its
-probability proposes segments of its own, and counts in every rating beside shape and edge
-(`stroke_evidence`). Trees grown to rate by all of that at once did worse on new images.
+Proposals, ratings and choice are those of finding without strokes (`grain_proposals`, `choosing`,
+`grain_evidence`). A forest that saw the strokes knows where particles are, but not sharply where
+they end; so its probability proposes segments of its own, and counts in every rating beside shape
+and edge (`stroke_evidence`). Trees grown to rate by all of that at once did worse on new images.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ from napari_ssrvae.imaging.stroke_evidence import Evidence, evidence
 
 _LEVELS = (0.35, 0.5, 0.65)  # of the probability
 _SURE = 0.75  # probability of particle or background beyond which no edge is looked for
-_ALONE = (-5.24, 6.91, 2.35, 1.07)
-_COMPANY = (-4.81, 6.51, 1.93, 0.7)
-_SEEN = (-4.81, 6.51, 1.93, 0.7)
+_ALONE = (-5.11, 6.89, 2.54, 0.99)
+_COMPANY = (-4.76, 6.55, 2.17, 0.52)
+_SEEN = (-5.24, 7.48, 1.86, 0.09)
 """Logistic regressions on whether a segment is a particle: constant, and weights of the rating
 without strokes, of the probability inside, and of its contrast to that around.
 
