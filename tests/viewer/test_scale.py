@@ -99,6 +99,28 @@ def test_the_pixel_size_is_typed_with_its_unit_and_undone(hands: Any, spheres: n
     assert image.metadata["pixel_size_nm"] == pytest.approx(10)
 
 
+def test_the_person_keeps_looking_at_the_same_part(hands: Any, spheres: np.ndarray) -> None:
+    hands.viewer.add_image(spheres)
+    hands.wait(lambda: hands.session.active is not None)
+    camera = hands.viewer.scene.camera
+    camera.center, camera.zoom = (0.0, 120.0, 200.0), 3.0
+    hands.settle()
+    places = [hands.on_canvas(*pixel) for pixel in ((100, 180), (140, 230))]
+
+    def stays() -> bool:
+        now = [hands.on_canvas(*pixel) for pixel in ((100, 180), (140, 230))]
+        return all((a - b).manhattanLength() <= 2 for a, b in zip(now, places, strict=True))
+
+    for typed in ("10 nm", "5 Å", "2 µm", "px"):
+        hands.type_into(hands.panel("Micrograph").size, typed)
+        assert stays(), typed
+    ctrl, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    for held in (ctrl, ctrl, ctrl | shift):
+        hands.key(Key.Key_Z, held)
+        assert stays()
+    assert hands.session.active.micrograph.pixel_size is not None
+
+
 # -- what the file says ----------------------------------------------------------------------
 @pytest.mark.parametrize("plugin", ["napari", "napari-ssrvae"])
 def test_what_the_file_says_is_in_the_layer_and_in_the_table(

@@ -216,10 +216,12 @@ class Workbench(QObject):
             micrograph, image = state.micrograph, group.image
             show_picture(image, micrograph.image)
             if micrograph.pixel_size != layer_pixel_size(image):
-                upon = self.adoption.laid_upon(image)
+                upon, before = self.adoption.laid_upon(image), np.array(image.scale)
                 show_pixel_size(image, micrograph.pixel_size)
                 for layer in upon:
                     place(layer, image)
+                if group.shown == self.session.active_key:
+                    self.adoption.keep_looking(image, before)
             image.metadata.update(layer_metadata(micrograph))
 
     def _on_adopted(self, key: int) -> None:
