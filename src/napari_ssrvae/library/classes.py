@@ -38,6 +38,10 @@ COLOR_NAMES = {
 """Colour → what it is called, so that people who cannot see it can choose it."""
 
 PALETTE = tuple(COLOR_NAMES)
+
+NO_CLASS = "#8c8c8c"
+"""Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
+
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 

@@ -9,9 +9,7 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QWidget
 
 from napari_ssrvae.errors import InputError
-
-NO_CLASS = "#8c8c8c"
-"""Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
+from napari_ssrvae.library.classes import NO_CLASS as NO_CLASS  # also a colour of the views
 
 SELECTED = "#ffee00"
 """Colour around what is selected, in the image and in the views."""
