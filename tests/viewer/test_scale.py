@@ -169,6 +169,10 @@ def test_nobody_is_told_of_inconsistent_units(
     sizes = [s.micrograph.pixel_size for s in hands.session.micrographs.values()]
     assert sizes == [None, pytest.approx(4), pytest.approx(4), None]
     assert "4 nm/px (2) and unknown (2)" in hands.panel("Micrograph").warning.text()
+    field = hands.panel("Micrograph").size
+    for typed, unit in (("px", "pixel"), ("4 nm", "nanometer")):
+        hands.type_into(field, typed)
+        assert units(hands.viewer) == {unit}
     assert not [text for text in shown if "units" in text], shown
     hands.dock.shutdown()
     assert units(hands.viewer) == {"pixel"}  # and nobody takes a pixel for 1 nm

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
@@ -209,20 +209,26 @@ class Workbench(QObject):
     def _show_micrographs(self) -> None:
         """Show every micrograph at its size and pixel size, which undo may have changed."""
         self.stacks.reread()
-        for group in self.mirror.all_groups():
-            state = self.session.micrographs.get(group.shown)
-            if state is None:
-                continue
-            micrograph, image = state.micrograph, group.image
-            show_picture(image, micrograph.image)
-            if micrograph.pixel_size != layer_pixel_size(image):
-                upon, before = self.adoption.laid_upon(image), np.array(image.scale)
-                show_pixel_size(image, micrograph.pixel_size)
-                for layer in upon:
-                    place(layer, image)
-                if group.shown == self.session.active_key:
-                    self.adoption.keep_looking(image, before)
-            image.metadata.update(layer_metadata(micrograph))
+        with self.units.changing():
+            for group in self.mirror.all_groups():
+                state = self.session.micrographs.get(group.shown)
+                if state is None:
+                    continue
+                micrograph, image = state.micrograph, group.image
+                show_picture(image, micrograph.image)
+                if micrograph.pixel_size != layer_pixel_size(image):
+                    active = group.shown == self.session.active_key
+                    self._show_scale(image, micrograph.pixel_size, looked_at=active)
+                image.metadata.update(layer_metadata(micrograph))
+
+    def _show_scale(self, image: Image, size: float | None, *, looked_at: bool) -> None:
+        """Show an image, and what lies upon it, at another pixel size (nm)."""
+        upon, before = self.adoption.laid_upon(image), np.array(image.scale)
+        show_pixel_size(image, size)
+        for layer in upon:
+            place(layer, image)
+        if looked_at:
+            self.adoption.keep_looking(image, before)
 
     def _on_adopted(self, key: int) -> None:
         self.info_bars.look_for(key)
