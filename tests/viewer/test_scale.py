@@ -14,7 +14,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.typed_length import typed_length
+from napari_ssrvae.imaging.typed_length import typed_length, typed_pixel_size
+from napari_ssrvae.imaging.units import MAX_PIXEL_NM
 
 BAR_ROWS = 60
 Key = Qt.Key
@@ -77,6 +78,14 @@ def test_lengths_that_people_type(text: str, nanometres: float | None) -> None:
 def test_what_is_no_length_gets_one_sentence(text: str) -> None:
     with pytest.raises(InputError, match=r"nm"):
         typed_length(text)
+
+
+def test_a_typed_pixel_size_has_the_limits_of_one_in_a_file() -> None:
+    assert typed_pixel_size("1 mm") == pytest.approx(MAX_PIXEL_NM)
+    assert typed_pixel_size("px") is None
+    for text in ("1e9 nm", "1.01 mm", "0.05 pm"):
+        with pytest.raises(InputError, match=r"between 0\.1 pm and 1 mm"):
+            typed_pixel_size(text)
 
 
 def test_the_pixel_size_is_typed_with_its_unit_and_undone(hands: Any, spheres: np.ndarray) -> None:
@@ -245,9 +254,21 @@ def test_a_line_along_the_bar_gives_the_pixel_size(hands: Any, file: Path) -> No
     assert not panel.measure.isChecked()
     assert hands.workbench.settings.bar_length == "1 µm"
     panel.facts.fold.click()
-    assert "from the scale bar" in dict(panel.facts.table.texts())["Pixel size"]
+    assert "measured along the scale bar" in dict(panel.facts.table.texts())["Pixel size"]
     hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert hands.session.active.micrograph.pixel_size == pytest.approx(4)
+    # The file's own value, measured: nobody is told that it is the file's alone.
+    begin(hands)
+    drag(hands, place(hands, rows + 23, 302), place(hands, rows + 21, 397))
+    hands.type_into(panel.bar.length, "1 m")  # which no pixel can be a hundredth of
+    assert hands.workbench.measuring.active
+    assert "cannot be as large" in panel.bar.say.text()
+    hands.type_into(panel.bar.length, "400 nm")
+    assert not hands.workbench.measuring.active
+    said = dict(panel.facts.table.texts())["Pixel size"]
+    assert said == "4 nm, measured along the scale bar, as the file says"
+    hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert "measured" not in dict(panel.facts.table.texts())["Pixel size"]
 
 
 def test_two_clicks_do_while_a_brush_is_in_hand_and_the_image_is_turned(

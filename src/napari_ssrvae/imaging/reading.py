@@ -129,9 +129,16 @@ def _read(path: Path, page: int | None) -> tuple[NDArray[Any], FileFacts]:
     except Exception as error:
         # decoders fail in more ways than they document: whatever it was, the file is no good
         raise ReadError(
-            f"{path.name} cannot be read ({_first_line(error)}); "
-            "it is truncated or not the image that its name says."
+            f"{path.name} is cut off or is no {_kind(suffix)} file: copy it again, or check its "
+            f"ending. The decoder says: {_first_line(error)}."
         ) from error
+
+
+def _kind(suffix: str) -> str:
+    """Return what a file with this ending is called."""
+    if suffix in TIFF_SUFFIXES:
+        return "TIFF"
+    return PICTURES[suffix] if suffix in PICTURES else SIGNALS[suffix][1]
 
 
 def _check_file(path: Path) -> None:

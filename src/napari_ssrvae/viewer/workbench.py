@@ -201,7 +201,7 @@ class Workbench(QObject):
         """
         key, state = self.session.active_key, self.session.active
         if key is not None and state is not None:
-            if value != state.micrograph.pixel_size:
+            if source or value != state.micrograph.pixel_size:
                 self.stacks.keep(key)  # undo must find it again
             alike = partial(self.stacks.alike, key)
             self._attempt(self.session.set_pixel_size, key, value, source=source, alike=alike)

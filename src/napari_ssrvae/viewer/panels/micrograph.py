@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_ssrvae.imaging.facts import length_text
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
 from napari_ssrvae.imaging.scale_bar import ScaleBar
-from napari_ssrvae.imaging.typed_length import typed_length
+from napari_ssrvae.imaging.typed_length import typed_length, typed_pixel_size
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.views.bar_form import BarForm
 from napari_ssrvae.viewer.views.facts_table import FactsTable
@@ -79,7 +79,7 @@ class MicrographPanel(Panel):
     def _build_scale(self) -> None:
         """Make what shows and sets the pixel size."""
         self.about = QLabel()
-        self.size = LengthEdit(typed_length, length_text, "/px")
+        self.size = LengthEdit(typed_pixel_size, length_text, "/px")
         self.size.setAccessibleName("Pixel size")
         self.size.setToolTip(
             "Edge length of one pixel, from the file; correct it if it is wrong: 10 nm, 0.01 µm, "

@@ -9,6 +9,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.errors import InputError
+from napari_ssrvae.imaging.units import believable_pixel
 
 ASK = (
     "Draw a line along the scale bar: drag from one end to the other, or click both ends. It snaps "
@@ -90,12 +91,15 @@ class BarForm(QFrame):
         self.length.selectAll()
 
     def pixel_size(self) -> float | None:
-        """Return the nm per pixel that follow; None while something is missing."""
+        """Return the nm per pixel that follow; None while something is missing, or untrue."""
         try:
             length = self._read(self.length.text())
         except InputError:
             return None
-        return None if length is None or not self._pixels else length / self._pixels
+        if length is None or not self._pixels:
+            return None
+        size = length / self._pixels
+        return size if believable_pixel(size) else None
 
     def _show(self) -> None:
         size = self.pixel_size()
@@ -115,8 +119,10 @@ class BarForm(QFrame):
             self.confirmed.emit(size, self.length.text().strip())
             return
         try:
-            self._read(self.length.text())
+            length = self._read(self.length.text())
             wrong = "Type the length that is written at the bar, such as 500 nm or 1 µm."
+            if length is not None:
+                wrong = f"Pixels cannot be as large as a bar of {self._write(length)} says. {wrong}"
         except InputError as error:
             wrong = str(error)
         self.say.setText(wrong)
