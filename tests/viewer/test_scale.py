@@ -150,8 +150,31 @@ def test_what_the_file_says_is_in_the_layer_and_in_the_table(
     assert facts["Pixel size"].startswith("4 nm")
     assert facts["Info bar"] == f"{BAR_ROWS} rows cut off"
     assert hands.workbench.settings.facts_open
+    table = panel.facts.table
+    for row in range(table.rowCount()):  # all of each is seen
+        cell = table.visualItemRect(table.item(row, 1))
+        text = table.fontMetrics().boundingRect(
+            cell.adjusted(4, 0, -4, 0), Qt.TextFlag.TextWordWrap, table.item(row, 1).text()
+        )
+        assert cell.height() >= text.height()
+        assert table.viewport().rect().contains(cell)
     hands.type_into(panel.size, "5")
     assert "set by hand" in dict(panel.facts.table.texts())["Pixel size"]
+
+
+def test_an_info_bar_is_cut_by_hand_whether_or_not_one_was_found(
+    hands: Any, spheres: np.ndarray
+) -> None:
+    hands.viewer.add_image(spheres, name="no bar")
+    hands.wait(lambda: hands.session.active is not None)
+    panel = hands.panel("Micrograph")
+    assert not panel.facts.fold.isChecked()
+    assert panel.cut.isVisible()
+    panel.cut.setValue(30)
+    hands.settle()
+    assert hands.session.active.micrograph.shape[0] == spheres.shape[0] - 30
+    hands.click(panel.keep)
+    assert hands.session.active.micrograph.shape == spheres.shape
 
 
 # -- units -----------------------------------------------------------------------------------

@@ -187,7 +187,6 @@ class MicrographPanel(Panel):
     def _open_facts(self, opened: bool) -> None:
         self.workbench.remember("facts_open", opened)
         self._show_facts()
-        self._show_info_bar()
 
     def _show_info_bar(self) -> None:
         """Offer to bring a bar back that is cut off, and to cut off one that is there."""
@@ -198,7 +197,7 @@ class MicrographPanel(Panel):
             self.keep.hide()
             return
         rows, seen = bars.rows_cut(key), bars.rows_seen(key)
-        self.cut.setVisible(bool(rows or seen or self.facts.fold.isChecked()))
+        self.cut.show()
         self.cut.blockSignals(True)
         self.cut.setMaximum(state.micrograph.shape[0] + rows - MIN_SIDE)
         self.cut.setValue(rows)
