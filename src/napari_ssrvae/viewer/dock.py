@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 import napari.viewer
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QMainWindow,
-    QScrollArea,
-    QStyle,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.library.session import Session
 from napari_ssrvae.viewer.calm import calm_spinner
@@ -73,8 +65,7 @@ class PanelScroll(QScrollArea):
         """Leave room for the bar, whether it is there or not: nothing may lie under it."""
         inside = self.widget()
         wide = 0 if inside is None else inside.minimumSizeHint().width()
-        wide += self.verticalScrollBar().sizeHint().width()
-        wide += self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollView_ScrollBarSpacing)
+        wide += self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
         return QSize(max(self.LEAST, wide), super().minimumSizeHint().height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
