@@ -82,7 +82,13 @@ def test_an_array_has_little_to_tell() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0.0239, "23.9 pm"), (0.2485, "0.2485 nm"), (4.466, "4.466 nm"), (2615.4, "2.615 µm"), (2.5e6, "2.5 mm")],
+    [
+        (0.0239, "23.9 pm"),
+        (0.2485, "0.2485 nm"),
+        (4.466, "4.466 nm"),
+        (2615.4, "2.615 µm"),
+        (2.5e6, "2.5 mm"),
+    ],
 )
 def test_lengths_are_told_in_the_unit_that_suits_them(size: float, text: str) -> None:
     assert length_text(size) == text

@@ -13,10 +13,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
 from napari_ssrvae.learning.quality import QualityReport
+from napari_ssrvae.library import classes
 from napari_ssrvae.library.label_test import LabelTest
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.tabs.report import ReportTab
+from napari_ssrvae.viewer.views import color
 from napari_ssrvae.viewer.views.report import CONFUSION, DISAGREEMENTS, QUALITY, SIZES, TRAINING
 
 Key = Qt.Key
@@ -123,6 +125,7 @@ def test_sizes_need_no_classes(
     hands.wait(sizes.table.isVisible)
     assert [row[:2] for row in sizes.table.texts()] == [["all particles", str(len(ids))]]
     assert sum(sizes.drawn()[0][1]) == len(ids)
+    assert classes.NO_CLASS == color.NO_CLASS  # in the window as in what is saved
     assert sizes.drawn_fits().keys() == {0}
     save_as(hands, tab, tmp_path / "sizes.csv")
     table = pd.read_csv(tmp_path / "sizes.csv")

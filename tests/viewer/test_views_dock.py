@@ -94,12 +94,12 @@ def test_the_inspector_leaves_its_room_to_the_report_while_nothing_is_selected(
 
     working.click(working.panel("Classes").gallery)
     views = working.dock.views
-    working.wait(lambda: views.inspector.isVisible())
+    working.wait(views.inspector.isVisible)
     views.book.setCurrentWidget(views.tab(ReportTab))
     working.settle()
     assert not views.inspector.isVisible()
     working.click_particle(3)
-    working.wait(lambda: views.inspector.isVisible())
+    working.wait(views.inspector.isVisible)
     working.key(Qt.Key.Key_Escape)
     assert not views.inspector.isVisible()
     views.book.setCurrentWidget(views.tab(GalleryTab))

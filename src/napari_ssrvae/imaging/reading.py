@@ -50,7 +50,9 @@ def read_micrograph(
     Micrograph
         Named after the file; its metadata has ``format``, ``instrument``, ``info_bar_rows`` (how
         many were cut off), ``file_pixel_size`` (nm or None), ``pixel_size_from``,
-        ``acquisition``, ``warnings`` and the vendor's ``fields``.
+        ``acquisition``, ``warnings`` and the vendor's ``fields``; where the file holds several
+        images beside each other, ``images`` (number and title of each) and ``page`` (which this
+        is).
 
     Raises
     ------
@@ -81,6 +83,8 @@ def read_micrograph(
         "warnings": list(facts.warnings),
         "fields": dict(facts.fields),
     }
+    if facts.images:
+        metadata |= {"images": list(facts.images), "page": facts.page}
     image = image[: image.shape[0] - rows_to_cut]
     try:
         return as_micrograph(Micrograph(image, facts.pixel_size, path.stem, path, metadata))

@@ -40,7 +40,7 @@ COLOR_NAMES = {
 PALETTE = tuple(COLOR_NAMES)
 
 NO_CLASS = "#8c8c8c"
-"""Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
+"""Colour of what has no class in figures; that of the views, which know no library."""
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 

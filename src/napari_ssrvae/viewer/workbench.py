@@ -28,6 +28,7 @@ from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.classifying import Classifying
 from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.correcting import Correcting
+from napari_ssrvae.viewer.file_images import FileImages
 from napari_ssrvae.viewer.files import Files
 from napari_ssrvae.viewer.filtering import Filtering
 from napari_ssrvae.viewer.finding import Finding
@@ -118,6 +119,7 @@ class Workbench(QObject):
         self.testing, self.files = Testing(self), Files(self)
         self.units = WorldUnits(viewer, session, self.mirror)
         self.info_bars, self.measuring = InfoBars(self), BarMeasuring(self)
+        self.file_images = FileImages(self)
         self.finding, self.strokes, self.filtering = Finding(self), Strokes(self), Filtering(self)
         self.adoption.spared = (
             self.finding.first.is_ours,

@@ -41,6 +41,11 @@ class FileFacts:
     acquisition
         How the picture was taken, as far as the file says: ``date`` and ``detector`` (str),
         ``voltage_kv``, ``magnification`` and ``working_distance_mm`` (float).
+    images
+        Where the file holds several images that stand alone, as of several detectors: the number
+        of each, and what the file calls it (may be empty).
+    page
+        Number of the image that all this is of.
     """
 
     format: str = "TIFF"
@@ -51,6 +56,8 @@ class FileFacts:
     fields: Mapping[str, Any] = field(default_factory=dict)
     pixel_size_from: str = ""
     acquisition: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[tuple[int, str], ...] = ()
+    page: int = 0
 
 
 def believable(pixel_size: float | None) -> Size:

@@ -20,6 +20,7 @@ from napari_ssrvae.imaging.facts import length_text
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
 from napari_ssrvae.imaging.scale_bar import ScaleBar
 from napari_ssrvae.imaging.typed_length import typed_length, typed_pixel_size
+from napari_ssrvae.imaging.units import believable_pixel
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.views.bar_form import BarForm
 from napari_ssrvae.viewer.views.facts_table import FactsTable
@@ -45,6 +46,17 @@ class MicrographPanel(Panel):
         )
         self.chooser.activated.connect(self._choose)
         self.body.addWidget(self.chooser)
+        self.images = QComboBox()
+        self.images.setAccessibleName("Image of the file")
+        self.images.setToolTip(
+            "This file holds several images, such as those of several detectors. Another one that "
+            "you choose is a micrograph of its own; one with particles stays."
+        )
+        self.images.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.images.activated.connect(self._choose_image)
+        self.body.addWidget(self.images)
         self._build_scale()
         self._build_info_bar()
         self.slices = note()
@@ -101,7 +113,7 @@ class MicrographPanel(Panel):
         self.measure.clicked.connect(self._measure)
         self.body.addWidget(self.measure)
         measuring = self.workbench.measuring
-        self.bar = BarForm(typed_length, length_text)
+        self.bar = BarForm(typed_length, length_text, believable_pixel)
         self.bar.length.setText(self.workbench.settings.bar_length)
         self.bar.hide()
         self.bar.confirmed.connect(self._use_bar)
@@ -135,6 +147,7 @@ class MicrographPanel(Panel):
     def refresh(self) -> None:
         """Show the session's micrographs and the pixel size of the active one."""
         self._fill_chooser()
+        self._fill_images()
         state = self.session.active
         for widget in (self.chooser, self.size, self.about, self.measure, self.facts):
             widget.setVisible(state is not None)
@@ -260,6 +273,20 @@ class MicrographPanel(Panel):
             if group.shown == self.session.active_key:
                 self.chooser.setCurrentIndex(row)
         self.chooser.blockSignals(False)
+
+    def _fill_images(self) -> None:
+        """Offer the images of the file, if it holds several beside each other."""
+        images = self.workbench.file_images
+        offered = images.offered()
+        self.images.setVisible(bool(offered))
+        self.images.clear()
+        for page, name in offered:
+            self.images.addItem(name, page)
+        self.images.setCurrentIndex(self.images.findData(images.page()))
+
+    def _choose_image(self, row: int) -> None:
+        self.workbench.file_images.open(self.images.itemData(row))
+        self._fill_images()  # until the other one is there
 
     def _show_slices(self) -> None:
         """Say which slice of a stack is shown, and what is known of the others."""

@@ -9,7 +9,6 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.units import believable_pixel
 
 ASK = (
     "Draw a line along the scale bar: drag from one end to the other, or click both ends. It snaps "
@@ -26,6 +25,8 @@ class BarForm(QFrame):
         Typed text → nm, or None; an `InputError` for what is no length.
     write : callable
         nm → text.
+    believable : callable
+        nm per pixel → whether that can be true.
 
     Attributes
     ----------
@@ -42,10 +43,11 @@ class BarForm(QFrame):
         self,
         read: Callable[[str], float | None],
         write: Callable[[float], str],
+        believable: Callable[[float], bool],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._read, self._write = read, write
+        self._read, self._write, self._believable = read, write, believable
         self._pixels: float | None = None
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.say = QLabel()
@@ -99,7 +101,7 @@ class BarForm(QFrame):
         if length is None or not self._pixels:
             return None
         size = length / self._pixels
-        return size if believable_pixel(size) else None
+        return size if self._believable(size) else None
 
     def _show(self) -> None:
         size = self.pixel_size()

@@ -9,7 +9,9 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QWidget
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.library.classes import NO_CLASS as NO_CLASS  # also a colour of the views
+
+NO_CLASS = "#8c8c8c"
+"""Colour of what has no class; mid-grey, so that it is seen on dark and on light."""
 
 SELECTED = "#ffee00"
 """Colour around what is selected, in the image and in the views."""
