@@ -62,6 +62,15 @@ def test_a_pixel_size_set_by_hand_is_told_from_the_files(full: Micrograph) -> No
     assert facts["Image size"] == "80 × 60 px"
 
 
+def test_what_was_measured_along_the_scale_bar_is_said_so(full: Micrograph) -> None:
+    measured = {**full.metadata, "pixel_size_by": "the scale bar"}
+    facts = dict(micrograph_facts(replace(full, metadata=measured)))
+    assert facts["Pixel size"] == "10 nm, measured along the scale bar, as the file says"
+    facts = dict(micrograph_facts(replace(full, pixel_size=11.0, metadata=measured)))
+    said = "11 nm, measured along the scale bar (the file says 10 nm)"
+    assert facts["Pixel size"] == said
+
+
 def test_an_array_has_little_to_tell() -> None:
     image = np.linspace(0, 1, 200, dtype=np.float32).reshape(10, 20)
     assert micrograph_facts(Micrograph(image)) == [
@@ -73,7 +82,13 @@ def test_an_array_has_little_to_tell() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0.0239, "23.9 pm"), (4.466, "4.466 nm"), (2615.4, "2.615 µm"), (2.5e6, "2.5 mm")],
+    [
+        (0.0239, "23.9 pm"),
+        (0.2485, "0.2485 nm"),
+        (4.466, "4.466 nm"),
+        (2615.4, "2.615 µm"),
+        (2.5e6, "2.5 mm"),
+    ],
 )
 def test_lengths_are_told_in_the_unit_that_suits_them(size: float, text: str) -> None:
     assert length_text(size) == text

@@ -383,11 +383,14 @@ def test_rows_that_cannot_be_cut(tmp_path: Path, picture: np.ndarray, rows: obje
 # --- bad files ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["text.tif", "text.png", "text.jpeg"])
-def test_files_that_are_no_image(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("text.tif", "TIFF"), ("text.png", "PNG"), ("text.jpeg", "JPEG")]
+)
+def test_files_that_are_no_image(tmp_path: Path, name: str, kind: str) -> None:
+    """The plain reason comes first: napari's toasts show one line."""
     path = tmp_path / name
     path.write_text("this is no image\n" * 100)
-    with pytest.raises(ReadError, match="truncated or not the image"):
+    with pytest.raises(ReadError, match=f"^{name} is cut off or is no {kind} file: "):
         read_micrograph(path)
 
 

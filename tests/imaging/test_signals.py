@@ -113,6 +113,11 @@ def test_velox_electron_images_come_before_element_maps(tmp_path: Path) -> None:
     assert micrograph.metadata["warnings"] == [
         "a.emd holds 2 images, of which the first (“HAADF”) was opened."
     ]
+    images = [(0, "HAADF"), (1, "SuperXG2")]
+    assert (micrograph.metadata["images"], micrograph.metadata["page"]) == (images, 0)
+    other = read_micrograph(path, page=1)
+    assert (other.metadata["images"], other.metadata["page"]) == (images, 1)
+    assert np.array_equal(other.image, maps[..., 0])
 
 
 def test_velox_frames_are_a_stack(tmp_path: Path) -> None:
@@ -121,6 +126,7 @@ def test_velox_frames_are_a_stack(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="stack of 4 images"):
         read_micrograph(path)
     assert np.array_equal(read_micrograph(path, page=3).image, frames[..., 3])
+    assert "images" not in read_micrograph(path, page=3).metadata
 
 
 @pytest.mark.parametrize(("size", "unit"), [("0.01", "1/m"), ("0.1", ""), ("0.001", "rad")])

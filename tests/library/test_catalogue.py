@@ -58,11 +58,16 @@ def test_sizes_are_in_nm_of_each_micrograph_and_nan_where_not_measured(session: 
     np.testing.assert_allclose(catalogue.shapes["aspect ratio"][5:], 1)
 
 
-def test_sizes_are_in_px_as_soon_as_one_pixel_size_is_unknown(session: Session) -> None:
+def test_lengths_are_in_nm_or_unknown_and_never_pixels_of_several_scales(session: Session) -> None:
     session.set_pixel_size(1, None)
-    catalogue = catalogue_of(session, {2: measure_shapes(LABELS, None, 10.0)})
-    assert list(catalogue.sizes) == ["diameter (px)"]
-    np.testing.assert_allclose(catalogue.shapes["area (px²)"][5:], 36)
+    measures = dict.fromkeys((1, 2), measure_shapes(LABELS, None, 10.0))
+    catalogue = catalogue_of(session, measures)
+    assert list(catalogue.sizes) == ["diameter (nm)"]
+    np.testing.assert_allclose(catalogue.shapes["area (nm²)"], [np.nan] * 5 + [3600] * 5)
+    np.testing.assert_allclose(catalogue.shapes["aspect ratio"], 1)
+    session.set_pixel_size(2, None)
+    catalogue = catalogue_of(session, measures)
+    np.testing.assert_allclose(catalogue.shapes["area (px²)"], 36)
 
 
 def test_rows_and_places_are_the_same_particles(session: Session) -> None:

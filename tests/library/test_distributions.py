@@ -32,6 +32,7 @@ def test_the_parameters_are_those_that_the_values_were_drawn_with() -> None:
     assert skewed.log_normal.ks < 0.02
     assert skewed.normal.ks > 0.05
     assert skewed.log_normal.in_words().startswith("log-normal, 30")
+    assert " ×/÷ " in skewed.log_normal.in_words()
     assert normal.normal.in_words().startswith("normal, 5")
     assert skewed.verdict == LOG_NORMAL
     assert skewed.chosen("normal") is skewed.normal

@@ -9,7 +9,7 @@ from napari_ssrvae.library.statistics import (
     MOST_BINS,
     class_histogram,
     class_statistics,
-    classes_to_count,
+    groups_to_count,
     plus_minus,
     rounded,
     unit_note,
@@ -88,8 +88,20 @@ def test_values_and_classes_must_fit():
 def test_hidden_classes_and_debris_are_not_counted():
     a, b = ParticleClass(1, "a", "#e69f00"), ParticleClass(4, "b", "#56b4e9")
     debris = ParticleClass(7, "dirt", "#bbbbbb", counted=False)
-    assert classes_to_count((a, debris, b)) == (a, b)
-    assert classes_to_count((a, debris, b), {1}) == (b,)
+    classes = (a, debris, b)
+    assert [g.name for g in groups_to_count(classes, [1, 7, 4])] == ["a", "b"]
+    assert [g.id for g in groups_to_count(classes, [1, 7, 4], {1})] == [4]
+
+
+def test_what_has_no_class_is_a_group_of_its_own():
+    a = ParticleClass(1, "a", "#e69f00")
+    assert [(g.id, g.name) for g in groups_to_count([a], [0, 1])] == [(1, "a"), (0, "no class")]
+    assert [g.id for g in groups_to_count([a], [0, 1], {0})] == [1]
+    # Before there is any class, the sizes of all particles are wanted all the same.
+    assert [(g.id, g.name) for g in groups_to_count([a], [0, 0])] == [(0, "all particles")]
+    b = ParticleClass(2, "no class", "#56b4e9")
+    names = [g.name for g in groups_to_count([a, b], [0, 1])]
+    assert len(set(names)) == 3
 
 
 @pytest.mark.parametrize(
@@ -112,9 +124,12 @@ def test_numbers_are_rounded_without_exponents():
 
 
 def test_the_note_says_which_pixel_size_is_missing():
-    assert unit_note([("a", 1.2), ("b", 3.0)]) == ""
-    assert "the pixel size is not known" in unit_note([("a", None)])
-    assert "of any micrograph" in unit_note([("a", None), ("b", None)])
-    mixed = unit_note([("a", None), ("b", 2.0)])
-    assert "pixel size of a is not known" in mixed
-    assert "differ" in mixed
+    assert unit_note([("a", 1.2, 5), ("b", 3.0, 5)]) == ""
+    assert "the pixel size is not known" in unit_note([("a", None, 5)])
+    assert "of any micrograph" in unit_note([("a", None, 5), ("b", None, 5)])
+    mixed = unit_note([("a", None, 12), ("b", 2.0, 5), ("c", None, 1)])
+    assert "13 particles are left out" in mixed
+    assert "12 of a, 1 of c" in mixed
+    assert " of b" not in mixed
+    many = unit_note([*((f"m{i}", None, 2) for i in range(5)), ("b", 2.0, 5)])
+    assert "2 of m2, 4 of 2 others" in many

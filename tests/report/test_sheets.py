@@ -11,12 +11,11 @@ import pytest
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.learning.quality import QualityReport
-from napari_ssrvae.library.classes import ParticleClass
 from napari_ssrvae.library.distributions import class_fits
-from napari_ssrvae.library.statistics import class_histogram, class_statistics
+from napari_ssrvae.library.statistics import Group, class_histogram, class_statistics
 from napari_ssrvae.report import sheets
 
-CLASSES = (ParticleClass(1, "disc $1", "#e69f00"), ParticleClass(2, "Nanostäbchen", "#56b4e9"))
+CLASSES = (Group(1, "disc $1", "#e69f00"), Group(2, "Nanostäbchen", "#56b4e9"))
 NAMES = {c.id: c.name for c in CLASSES}
 
 
@@ -97,7 +96,7 @@ def test_a_png_shows_the_colours_of_the_classes(sizes, tmp_path):
 
 def test_a_name_in_another_script_can_be_saved(tmp_path):
     values, of_class = np.array([1.0, 2.0, 3.0]), np.array([1, 1, 1])
-    classes = (ParticleClass(1, "粒子", "#e69f00"),)
+    classes = (Group(1, "粒子", "#e69f00"),)
     sheet = sheets.sizes_sheet(
         "area (µm²)",
         class_statistics(values, of_class, [1]),
@@ -107,6 +106,26 @@ def test_a_name_in_another_script_can_be_saved(tmp_path):
     assert "粒子 (3)" in texts_of(sheets.save_sheet(sheet, tmp_path / "a.svg"))
     assert pixels_of(sheets.save_sheet(sheet, tmp_path / "a.png")).size
     assert pd.read_csv(sheets.save_sheet(sheet, tmp_path / "a.csv"))["class"].tolist() == ["粒子"]
+
+
+def test_what_has_no_class_is_saved_too(tmp_path):
+    values, of_class = np.arange(1.0, 13.0), np.repeat([0, 1], 6)
+    groups, ids = (CLASSES[0], Group(0, "no class", "#8c8c8c")), [1, 0]
+    fits = class_fits(values, of_class, ids)
+    sheet = sheets.sizes_sheet(
+        "diameter (nm)",
+        class_statistics(values, of_class, ids),
+        class_histogram(values, of_class, ids),
+        groups,
+        fits=fits,
+        drawn={c: both.better for c, both in fits.items()},
+    )
+    table = pd.read_csv(sheets.save_sheet(sheet, tmp_path / "a.csv"))
+    assert table["class"].tolist() == ["disc $1", "no class"]
+    assert table["mean"].tolist() == [9.5, 3.5]
+    assert table["normal_mean"].tolist() == [9.5, 3.5]
+    texts = texts_of(sheets.save_sheet(sheet, tmp_path / "a.svg"))
+    assert "no class (6)" in texts
 
 
 def test_the_bars_of_the_histogram_are_a_table(tmp_path):

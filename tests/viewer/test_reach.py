@@ -70,6 +70,10 @@ def test_the_dock_is_explained_and_reached(hands: Any, spheres: Any) -> None:
     tops = [w.mapTo(inside, QPoint(0, w.height() // 2)).y() for w in shown if w.parent() != dock]
     assert all(y >= above - 12 for above, y in pairwise(tops))
     view = dock.scroll.viewport()
+    bar = dock.scroll.verticalScrollBar()
+    assert bar.isVisible()
+    assert dock.rect().contains(bar.mapTo(dock, bar.rect().bottomRight()))
+    assert dock.scroll.widget().width() == view.width()
     for control in shown:  # the bar reaches all of it, and nothing is cut off at the side
         dock.scroll.ensureWidgetVisible(control)
         corner = control.mapTo(view, QPoint(0, 0))

@@ -13,10 +13,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
 from napari_ssrvae.learning.quality import QualityReport
+from napari_ssrvae.library import classes
 from napari_ssrvae.library.label_test import LabelTest
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.viewer import steps
 from napari_ssrvae.viewer.tabs.report import ReportTab
+from napari_ssrvae.viewer.views import color
 from napari_ssrvae.viewer.views.report import CONFUSION, DISAGREEMENTS, QUALITY, SIZES, TRAINING
 
 Key = Qt.Key
@@ -78,9 +80,9 @@ def test_sizes_are_of_the_classes_on_the_screen(
     key = session.active_key
     tab = open_tab(hands)
     sizes = tab.view.sizes
-    assert not sizes.table.isVisible()
     session.label(key, dict.fromkeys(by_area[:4], 1) | dict.fromkeys(by_area[-3:], 2))
-    hands.wait(sizes.table.isVisible)
+    hands.wait(lambda: len(sizes.table.texts()) == 3)
+    assert sizes.table.texts()[2][:2] == ["no class", str(len(by_area) - 7)]
     assert sizes.measure.currentText() == "diameter (px)"
     assert "pixel size is not known" in sizes.note.text()
     labels = session.active.labels
@@ -100,6 +102,10 @@ def test_sizes_are_of_the_classes_on_the_screen(
     sizes.table.setCurrentCell(1, 0)
     QTest.keyClick(sizes.table, Key.Key_Space)
     hands.settle()
+    assert sizes.drawn().keys() == {0, 1}
+    sizes.table.setCurrentCell(2, 0)
+    QTest.keyClick(sizes.table, Key.Key_Space)
+    hands.settle()
     assert sizes.drawn().keys() == {1}
     save_as(hands, tab, tmp_path / "sizes.csv")
     table = pd.read_csv(tmp_path / "sizes.csv")
@@ -108,6 +114,44 @@ def test_sizes_are_of_the_classes_on_the_screen(
     save_as(hands, tab, tmp_path / "sizes.svg")
     assert "diameter (nm)" in (tmp_path / "sizes.svg").read_text("utf-8")
     hands.wait(lambda: "Saved in" in hands.dock.banner.text())
+
+
+def test_sizes_need_no_classes(
+    hands: Any, spheres: np.ndarray, open_tab: Any, tmp_path: Path
+) -> None:
+    ids = found(hands, spheres)
+    tab = open_tab(hands)
+    sizes = tab.view.sizes
+    hands.wait(sizes.table.isVisible)
+    assert [row[:2] for row in sizes.table.texts()] == [["all particles", str(len(ids))]]
+    assert sum(sizes.drawn()[0][1]) == len(ids)
+    assert classes.NO_CLASS == color.NO_CLASS  # in the window as in what is saved
+    assert sizes.drawn_fits().keys() == {0}
+    save_as(hands, tab, tmp_path / "sizes.csv")
+    table = pd.read_csv(tmp_path / "sizes.csv")
+    assert table[["class", "n"]].to_numpy().tolist() == [["all particles", len(ids)]]
+
+
+def test_a_micrograph_of_unknown_scale_is_left_out_of_lengths(
+    hands: Any, spheres: np.ndarray, open_tab: Any
+) -> None:
+    known = found(hands, spheres)
+    hands.workbench.set_pixel_size(2.0)
+    hands.viewer.add_image(spheres[:200], name="blind")
+    hands.wait(lambda: len(hands.session.micrographs) == 2)
+    hands.find()
+    blind = hands.session.active.particle_ids.size
+    sizes = open_tab(hands).view.sizes
+    hands.wait(sizes.table.isVisible)
+    hands.wait(lambda: not hands.workbench.jobs.running("pictures"))
+    assert sizes.measure.currentText() == "diameter (nm)"
+    assert sizes.table.texts()[0][1] == str(len(known))
+    assert f"{blind} of blind" in sizes.note.text()
+    assert "not measured" not in sizes.note.text()
+    sizes.measure.setCurrentText("aspect ratio")
+    sizes.measure.textActivated.emit("aspect ratio")
+    assert sizes.table.texts()[0][1] == str(len(known) + blind)
+    assert sizes.note.text() == ""
 
 
 def test_without_enough_labels_the_test_says_what_is_missing(

@@ -14,7 +14,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.typed_length import typed_length
+from napari_ssrvae.imaging.typed_length import typed_length, typed_pixel_size
+from napari_ssrvae.imaging.units import MAX_PIXEL_NM
 
 BAR_ROWS = 60
 Key = Qt.Key
@@ -79,6 +80,14 @@ def test_what_is_no_length_gets_one_sentence(text: str) -> None:
         typed_length(text)
 
 
+def test_a_typed_pixel_size_has_the_limits_of_one_in_a_file() -> None:
+    assert typed_pixel_size("1 mm") == pytest.approx(MAX_PIXEL_NM)
+    assert typed_pixel_size("px") is None
+    for text in ("1e9 nm", "1.01 mm", "0.05 pm"):
+        with pytest.raises(InputError, match=r"between 0\.1 pm and 1 mm"):
+            typed_pixel_size(text)
+
+
 def test_the_pixel_size_is_typed_with_its_unit_and_undone(hands: Any, spheres: np.ndarray) -> None:
     hands.viewer.add_image(spheres)
     hands.wait(lambda: hands.session.active is not None)
@@ -97,6 +106,28 @@ def test_the_pixel_size_is_typed_with_its_unit_and_undone(hands: Any, spheres: n
     hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert size.text() == "10 nm/px"
     assert image.metadata["pixel_size_nm"] == pytest.approx(10)
+
+
+def test_the_person_keeps_looking_at_the_same_part(hands: Any, spheres: np.ndarray) -> None:
+    hands.viewer.add_image(spheres)
+    hands.wait(lambda: hands.session.active is not None)
+    camera = hands.viewer.scene.camera
+    camera.center, camera.zoom = (0.0, 120.0, 200.0), 3.0
+    hands.settle()
+    places = [hands.on_canvas(*pixel) for pixel in ((100, 180), (140, 230))]
+
+    def stays() -> bool:
+        now = [hands.on_canvas(*pixel) for pixel in ((100, 180), (140, 230))]
+        return all((a - b).manhattanLength() <= 2 for a, b in zip(now, places, strict=True))
+
+    for typed in ("10 nm", "5 Å", "2 µm", "px"):
+        hands.type_into(hands.panel("Micrograph").size, typed)
+        assert stays(), typed
+    ctrl, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    for held in (ctrl, ctrl, ctrl | shift):
+        hands.key(Key.Key_Z, held)
+        assert stays()
+    assert hands.session.active.micrograph.pixel_size is not None
 
 
 # -- what the file says ----------------------------------------------------------------------
@@ -119,8 +150,31 @@ def test_what_the_file_says_is_in_the_layer_and_in_the_table(
     assert facts["Pixel size"].startswith("4 nm")
     assert facts["Info bar"] == f"{BAR_ROWS} rows cut off"
     assert hands.workbench.settings.facts_open
+    table = panel.facts.table
+    for row in range(table.rowCount()):  # all of each is seen
+        cell = table.visualItemRect(table.item(row, 1))
+        text = table.fontMetrics().boundingRect(
+            cell.adjusted(4, 0, -4, 0), Qt.TextFlag.TextWordWrap, table.item(row, 1).text()
+        )
+        assert cell.height() >= text.height()
+        assert table.viewport().rect().contains(cell)
     hands.type_into(panel.size, "5")
     assert "set by hand" in dict(panel.facts.table.texts())["Pixel size"]
+
+
+def test_an_info_bar_is_cut_by_hand_whether_or_not_one_was_found(
+    hands: Any, spheres: np.ndarray
+) -> None:
+    hands.viewer.add_image(spheres, name="no bar")
+    hands.wait(lambda: hands.session.active is not None)
+    panel = hands.panel("Micrograph")
+    assert not panel.facts.fold.isChecked()
+    assert panel.cut.isVisible()
+    panel.cut.setValue(30)
+    hands.settle()
+    assert hands.session.active.micrograph.shape[0] == spheres.shape[0] - 30
+    hands.click(panel.keep)
+    assert hands.session.active.micrograph.shape == spheres.shape
 
 
 # -- units -----------------------------------------------------------------------------------
@@ -147,6 +201,10 @@ def test_nobody_is_told_of_inconsistent_units(
     sizes = [s.micrograph.pixel_size for s in hands.session.micrographs.values()]
     assert sizes == [None, pytest.approx(4), pytest.approx(4), None]
     assert "4 nm/px (2) and unknown (2)" in hands.panel("Micrograph").warning.text()
+    field = hands.panel("Micrograph").size
+    for typed, unit in (("px", "pixel"), ("4 nm", "nanometer")):
+        hands.type_into(field, typed)
+        assert units(hands.viewer) == {unit}
     assert not [text for text in shown if "units" in text], shown
     hands.dock.shutdown()
     assert units(hands.viewer) == {"pixel"}  # and nobody takes a pixel for 1 nm
@@ -219,9 +277,21 @@ def test_a_line_along_the_bar_gives_the_pixel_size(hands: Any, file: Path) -> No
     assert not panel.measure.isChecked()
     assert hands.workbench.settings.bar_length == "1 µm"
     panel.facts.fold.click()
-    assert "from the scale bar" in dict(panel.facts.table.texts())["Pixel size"]
+    assert "measured along the scale bar" in dict(panel.facts.table.texts())["Pixel size"]
     hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert hands.session.active.micrograph.pixel_size == pytest.approx(4)
+    # The file's own value, measured: nobody is told that it is the file's alone.
+    begin(hands)
+    drag(hands, place(hands, rows + 23, 302), place(hands, rows + 21, 397))
+    hands.type_into(panel.bar.length, "1 m")  # which no pixel can be a hundredth of
+    assert hands.workbench.measuring.active
+    assert "cannot be as large" in panel.bar.say.text()
+    hands.type_into(panel.bar.length, "400 nm")
+    assert not hands.workbench.measuring.active
+    said = dict(panel.facts.table.texts())["Pixel size"]
+    assert said == "4 nm, measured along the scale bar, as the file says"
+    hands.key(Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert "measured" not in dict(panel.facts.table.texts())["Pixel size"]
 
 
 def test_two_clicks_do_while_a_brush_is_in_hand_and_the_image_is_turned(

@@ -14,6 +14,7 @@ from napari_ssrvae.imaging import propose_size
 from napari_ssrvae.library import ParticleLibrary
 from napari_ssrvae.library.micrograph_state import MicrographState
 from napari_ssrvae.viewer import steps
+from napari_ssrvae.viewer.patch_sizes import in_words
 from tiny import CLASSES, tiny
 
 
@@ -145,8 +146,16 @@ def test_small_particles_are_shown_larger_on_request(hands: Any) -> None:
     hands.settle()
     hands.workbench.settings.max_seconds = 2
     panel = hands.panel("Train")
+    hands.wait(lambda: "48 × 48 px" in panel.patch_note.text())
     hands.click(panel.fine)
     assert hands.workbench.settings.fine_patches
     hands.train()
     patches = hands.session.workflow.patches
     assert patches.size == propose_size(hands.session.active.labels) > 48
+    # What was said before is what was done; no pixel size is known.
+    said = panel.patch_note.text()
+    assert said == f"Patches: {in_words(patches, None)}"
+    assert f"{patches.size} × {patches.size} px, {patches.scale:.3g} px of the micrograph" in said
+    hands.workbench.set_pixel_size(10.0)
+    hands.settle()
+    assert f"{patches.scale * 10:.3g} nm per px" in panel.patch_note.text()

@@ -85,3 +85,23 @@ def test_the_eraser_takes_labels_away_with_each_click(working: Any) -> None:
     working.click(panel.eraser)
     working.click(panel.eraser)  # and off again
     assert session.current_class == 1
+
+
+def test_the_inspector_leaves_its_room_to_the_report_while_nothing_is_selected(
+    working: Any,
+) -> None:
+    from napari_ssrvae.viewer.tabs.report import ReportTab
+
+    working.click(working.panel("Classes").gallery)
+    views = working.dock.views
+    working.wait(views.inspector.isVisible)
+    views.book.setCurrentWidget(views.tab(ReportTab))
+    working.settle()
+    assert not views.inspector.isVisible()
+    working.click_particle(3)
+    working.wait(views.inspector.isVisible)
+    working.key(Qt.Key.Key_Escape)
+    assert not views.inspector.isVisible()
+    views.book.setCurrentWidget(views.tab(GalleryTab))
+    working.settle()
+    assert views.inspector.isVisible()

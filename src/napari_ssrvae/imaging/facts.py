@@ -56,13 +56,14 @@ def _pixel_size(micrograph: Micrograph) -> str:
     said = metadata.get("file_pixel_size")
     if size is None:
         return "not known: set it by hand"
-    by_hand = "set by hand"
-    if by := metadata.get("pixel_size_by"):  # the scale bar, along which a person drew a line
-        by_hand = f"from {by}"
+    by = metadata.get("pixel_size_by")  # the scale bar, along which a person drew a line
+    by_hand = f"measured along {by}" if by else "set by hand"
     if said is None:
         return f"{length_text(size)}, {by_hand}" if metadata else length_text(size)
     if abs(size - said) > 1e-6 * said:
         return f"{length_text(size)}, {by_hand} (the file says {length_text(said)})"
+    if by:
+        return f"{length_text(size)}, {by_hand}, as the file says"
     source = metadata.get("pixel_size_from")
     return f"{length_text(size)}, from {source}" if source else length_text(size)
 
@@ -89,7 +90,7 @@ def _info_bar(metadata: Mapping[str, Any]) -> str:
 
 def length_text(nanometres: float) -> str:
     """Return a length with four digits in the unit that suits it: ``"2.615 µm"``."""
-    for limit, unit, factor in ((1.0, "pm", 1e-3), (1e3, "nm", 1.0), (1e6, "µm", 1e3)):
+    for limit, unit, factor in ((0.1, "pm", 1e-3), (1e3, "nm", 1.0), (1e6, "µm", 1e3)):
         if nanometres < limit:
             return f"{nanometres / factor:.4g} {unit}"
     return f"{nanometres / 1e6:.4g} mm"

@@ -63,13 +63,15 @@ def choose_plane(
     """
     if not planes:
         raise ReadError(f"{name} holds no image, only {listed(others)}; open an image.")
+    alone = [number for number, plane in enumerate(planes) if not plane.of_stack]
     if page is not None:
         check_page(name, page, len(planes))
-        return planes[page]
-    single = next((plane for plane in planes if not plane.of_stack), None)
-    if single is None:
+    elif not alone:
         raise stack_error(name, len(planes))
-    if len(planes) == 1:
+    chosen = alone[0] if page is None else page
+    images = [(number, one_line(planes[number].title)) for number in alone]
+    single = replace(planes[chosen], facts=with_images(planes[chosen].facts, images, chosen))
+    if len(planes) == 1 or page is not None:
         return single
     title = f" (“{one_line(single.title)}”)" if single.title else ""
     note = f"{name} holds {len(planes)} images, of which the first{title} was opened."
@@ -88,6 +90,11 @@ def check_page(name: str, page: int, count: int) -> None:
     """Refuse a page that is not there."""
     if not 0 <= page < count:
         raise ReadError(f"{name} has no image {page}; it holds {count}, from 0.")
+
+
+def with_images(facts: FileFacts, images: Sequence[tuple[int, str]], page: int) -> FileFacts:
+    """Return the facts of one image with those beside it, if there are any."""
+    return replace(facts, images=tuple(images), page=page) if len(images) > 1 else facts
 
 
 def with_warning(facts: FileFacts, note: str) -> FileFacts:

@@ -50,7 +50,9 @@ def read_micrograph(
     Micrograph
         Named after the file; its metadata has ``format``, ``instrument``, ``info_bar_rows`` (how
         many were cut off), ``file_pixel_size`` (nm or None), ``pixel_size_from``,
-        ``acquisition``, ``warnings`` and the vendor's ``fields``.
+        ``acquisition``, ``warnings`` and the vendor's ``fields``; where the file holds several
+        images beside each other, ``images`` (number and title of each) and ``page`` (which this
+        is).
 
     Raises
     ------
@@ -81,6 +83,8 @@ def read_micrograph(
         "warnings": list(facts.warnings),
         "fields": dict(facts.fields),
     }
+    if facts.images:
+        metadata |= {"images": list(facts.images), "page": facts.page}
     image = image[: image.shape[0] - rows_to_cut]
     try:
         return as_micrograph(Micrograph(image, facts.pixel_size, path.stem, path, metadata))
@@ -129,9 +133,16 @@ def _read(path: Path, page: int | None) -> tuple[NDArray[Any], FileFacts]:
     except Exception as error:
         # decoders fail in more ways than they document: whatever it was, the file is no good
         raise ReadError(
-            f"{path.name} cannot be read ({_first_line(error)}); "
-            "it is truncated or not the image that its name says."
+            f"{path.name} is cut off or is no {_kind(suffix)} file: copy it again, or check its "
+            f"ending. The decoder says: {_first_line(error)}."
         ) from error
+
+
+def _kind(suffix: str) -> str:
+    """Return what a file with this ending is called."""
+    if suffix in TIFF_SUFFIXES:
+        return "TIFF"
+    return PICTURES[suffix] if suffix in PICTURES else SIGNALS[suffix][1]
 
 
 def _check_file(path: Path) -> None:

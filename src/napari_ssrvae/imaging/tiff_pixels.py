@@ -12,7 +12,13 @@ from tifffile import PHOTOMETRIC, TiffFile, memmap
 
 from napari_ssrvae.errors import ReadError
 from napari_ssrvae.imaging.micrograph import luminance
-from napari_ssrvae.imaging.planes import check_claim, check_page, stack_error, with_warning
+from napari_ssrvae.imaging.planes import (
+    check_claim,
+    check_page,
+    stack_error,
+    with_images,
+    with_warning,
+)
 from napari_ssrvae.imaging.vendors import SEVERAL_DETECTORS, FileFacts, tiff_facts
 from napari_ssrvae.imaging.vendors.tem import olympus_page
 
@@ -37,6 +43,8 @@ def read_tiff(path: Path, page: int | None) -> tuple[NDArray[Any], FileFacts]:
             facts = _first_of_several(path, count, facts)
         index = page or 0
         check_page(path.name, index, count)
+        if facts.format in SEVERAL_DETECTORS:
+            facts = with_images(facts, [(number, "") for number in range(count)], index)
         data = _pixels(path, series, index, count, image_axes)
         return _grey(data, series.keyframe, facts), facts
 
@@ -51,6 +59,7 @@ def _read_olympus(
     if page is None and len(tiff.series) > 1:
         which = f"{path.name} holds {len(tiff.series)} images, of which the camera's was opened."
         facts = with_warning(facts, which)
+    facts = with_images(facts, [(number, "") for number in range(len(tiff.series))], index)
     image_axes = 3 if series.axes.endswith("S") or series.axes[-3:] == "SYX" else 2
     count = prod(series.shape[:-image_axes])
     return _grey(_pixels(path, series, 0, count, image_axes), series.keyframe, facts), facts

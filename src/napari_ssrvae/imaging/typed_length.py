@@ -6,7 +6,7 @@ import math
 import re
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.units import length_in_nm
+from napari_ssrvae.imaging.units import believable_pixel, length_in_nm
 
 PIXELS = {"", "px", "pixel", "pixels", "unknown", "none", "?"}
 _NUMBER_AND_UNIT = re.compile(r"([-+]?[\d.,]+(?:e[-+]?\d+)?)\s*([^\d\s].*)?", re.IGNORECASE)
@@ -46,3 +46,20 @@ def typed_length(text: str) -> float | None:
     if not math.isfinite(length) or length <= 0:
         raise InputError(f"{said!r} is not above 0: write a length such as 10 nm.")
     return length
+
+
+def typed_pixel_size(text: str) -> float | None:
+    """Return a typed pixel size in nm; None for "px", "unknown" or nothing.
+
+    Raises
+    ------
+    InputError
+        It is no length, or one that is refused in a file too.
+    """
+    size = typed_length(text)
+    if size is not None and not believable_pixel(size):
+        raise InputError(
+            f"A pixel size of {text.strip()} cannot be true: write one between 0.1 pm and 1 mm, "
+            "such as 10 nm."
+        )
+    return size

@@ -6,6 +6,9 @@ import math
 
 from napari_ssrvae.errors import InputError
 
+MIN_PIXEL_NM, MAX_PIXEL_NM = 1e-4, 1e6
+"""Pixel sizes outside 0.1 pm to 1 mm are no electron micrograph's, whoever says so."""
+
 _NANOMETRES = {
     "fm": 1e-6,
     "pm": 1e-3,
@@ -61,3 +64,8 @@ def length_in_nm(value: float, unit: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"A length of {value} {unit} makes no sense; give a finite number.")
     return float(value) * factor
+
+
+def believable_pixel(nanometres: float) -> bool:
+    """Say whether pixels can be as large as that."""
+    return MIN_PIXEL_NM <= nanometres <= MAX_PIXEL_NM

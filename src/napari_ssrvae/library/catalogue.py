@@ -54,7 +54,8 @@ class Catalogue:
         Latent coordinates without pose; NaN where unclassified.
     sizes, shapes : mapping of str to (n,) float64
         Measures by a name with its unit; NaN where a particle is not measured. A length is in nm
-        where the pixel sizes of all micrographs are known, else in px.
+        where the pixel size of any micrograph is known, and NaN in those where it is not: a pixel
+        of one micrograph is not that of another. Without any, lengths are in px.
     micrograph_names : mapping of int to str
         The micrographs, by key.
     """
@@ -152,7 +153,7 @@ def catalogue_of(session: Session, measures: Mapping[int, pd.DataFrame]) -> Cata
     dims = [s.predictions.z.shape[1] for s in states.values() if s.predictions is not None]
     parts = [_predicted(state, max(dims, default=0)) for state in states.values()]
     measured = [_measured(state, measures.get(key)) for key, state in states.items()]
-    in_nm = all(s.micrograph.pixel_size is not None for s in states.values())
+    in_nm = not states or any(s.micrograph.pixel_size is not None for s in states.values())
     return Catalogue(
         keys=_joined([np.full(s.particle_ids.size, key) for key, s in states.items()]),
         particles=_joined([s.particle_ids for s in states.values()]),
@@ -228,8 +229,14 @@ def _in_units(
         power = {"length": 1, "area": 2}.get(what, 0)
         unit = {1: " (nm)", 2: " (nm²)"} if in_nm else {1: " (px)", 2: " (px²)"}
         parts = [
-            measures[name] * ((state.micrograph.pixel_size or 1.0) ** power if in_nm else 1.0)
+            measures[name] * (_pixel_size(state) ** power if in_nm else 1.0)
             for measures, state in zip(measured, states, strict=True)
         ]
         columns[called + unit.get(power, "")] = _stacked(parts)
     return columns
+
+
+def _pixel_size(state: MicrographState) -> float:
+    """Return the nm per pixel, NaN where they are not known (whose 0th power is 1)."""
+    size = state.micrograph.pixel_size
+    return float("nan") if size is None else size

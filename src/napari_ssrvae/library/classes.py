@@ -38,6 +38,10 @@ COLOR_NAMES = {
 """Colour → what it is called, so that people who cannot see it can choose it."""
 
 PALETTE = tuple(COLOR_NAMES)
+
+NO_CLASS = "#8c8c8c"
+"""Colour of what has no class in figures; that of the views, which know no library."""
+
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 

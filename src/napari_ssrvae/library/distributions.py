@@ -64,9 +64,7 @@ class Fit:
         """Say what was fitted: "normal, 52.3 ± 4.1" or "log-normal, 30.1 ×/÷ 1.45"."""
         if self.kind == NORMAL:
             return f"normal, {plus_minus(self.mu, self.sigma)}"
-        return (
-            f"log-normal, {rounded(self.geometric_mean)} times or by {rounded(self.geometric_std)}"
-        )
+        return f"log-normal, {rounded(self.geometric_mean)} ×/÷ {rounded(self.geometric_std)}"
 
     def density(self, x: ArrayLike) -> NDArray[np.float64]:
         """Probability density at values, by unit of the values."""

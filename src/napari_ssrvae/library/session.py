@@ -138,7 +138,7 @@ class Session:
                 self.micrographs[one].micrograph = new
             self.micrographs_changed.emit()
 
-        if before != pixel_size:
+        if before != pixel_size or (source and source != said):
             what = "pixel size" if pixel_size is None else f"pixel size {pixel_size:.4g} nm"
             self.history.do(Step(what, lambda: put(pixel_size, source), lambda: put(before, said)))
 

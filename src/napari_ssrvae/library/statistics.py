@@ -10,10 +10,30 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.library.classes import ParticleClass
+from napari_ssrvae.library.classes import NO_CLASS, ParticleClass
 
 MOST_BINS = 60
+ALL, REST = "all particles", "no class"
+"""What the particles without a class are called: where none has one, and beside classes."""
+
 STATISTICS = ("n", "fraction", "mean", "std", "median", "d10", "d50", "d90")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Particles that a report tells of as one: those of a class, or those without one.
+
+    Attributes
+    ----------
+    id : int
+        Number of the class, 0 for none.
+    name, color : str
+        What it is called, and "#rrggbb".
+    """
+
+    id: int
+    name: str
+    color: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +58,32 @@ class Histogram:
         return pd.DataFrame(columns | {names[c]: n for c, n in self.counts.items()})
 
 
-def classes_to_count(
-    classes: Sequence[ParticleClass], hidden: Collection[int] = ()
-) -> tuple[ParticleClass, ...]:
-    """Return the classes that statistics are made of: counted ones that a person has not hidden."""
-    return tuple(c for c in classes if c.counted and c.id not in hidden)
+def groups_to_count(
+    classes: Sequence[ParticleClass], class_ids: ArrayLike, hidden: Collection[int] = ()
+) -> tuple[Group, ...]:
+    """Return the groups that statistics are made of: counted classes, then what has no class.
+
+    Sizes need no classes: where no particle has one, all particles are the only group.
+
+    Parameters
+    ----------
+    classes : sequence of ParticleClass
+        All that there are.
+    class_ids : (n,) int
+        Class of each particle, 0 for none.
+    hidden : collection of int
+        Groups that a person has hidden.
+    """
+    of_class = np.asarray(class_ids, np.int64)
+    if not (of_class > 0).any():
+        groups = [Group(0, ALL, NO_CLASS)]
+    else:
+        groups = [Group(c.id, c.name, c.color) for c in classes if c.counted]
+        if (of_class == 0).any():
+            taken = {c.name for c in classes}  # names are columns of a table: never one twice
+            name = next(n for n in (REST, f"{REST} yet", f"({REST})") if n not in taken)
+            groups.append(Group(0, name, NO_CLASS))
+    return tuple(group for group in groups if group.id not in hidden)
 
 
 def class_statistics(
@@ -153,22 +194,27 @@ def rounded(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
-def unit_note(pixel_sizes: Sequence[tuple[str, float | None]]) -> str:
+def unit_note(micrographs: Sequence[tuple[str, float | None, int]]) -> str:
     """Return a sentence where sizes cannot be given in nm, empty where they can.
 
     Parameters
     ----------
-    pixel_sizes : sequence of (str, float or None)
-        Name of each micrograph, and its nm per pixel; None where unknown.
+    micrographs : sequence of (str, float or None, int)
+        Name of each micrograph, its nm per pixel (None where unknown), and how many particles it
+        has.
     """
-    unknown = [name or "a micrograph" for name, size in pixel_sizes if size is None]
+    unknown = [(name or "a micrograph", n) for name, size, n in micrographs if size is None]
     if not unknown:
         return ""
-    if len(unknown) == len(pixel_sizes):
+    if len(unknown) == len(micrographs):
         whose = "" if len(unknown) == 1 else " of any micrograph"
         return f"Sizes are in px: the pixel size{whose} is not known. Type it in to have nm."
-    listed = ", ".join(unknown[:3]) + (" and others" if len(unknown) > 3 else "")
+    parts = [f"{n:,} of {name}" for name, n in unknown[:3]]
+    if len(unknown) > 3:
+        parts.append(f"{sum(n for _, n in unknown[3:]):,} of {len(unknown) - 3} others")
+    total = sum(n for _, n in unknown)
+    what = "particle is" if total == 1 else "particles are"
     return (
-        f"Sizes are in px, and differ in what a px is: the pixel size of {listed} is not known, "
-        "that of the others is. Type it in to have nm."
+        f"{total:,} {what} left out of lengths and areas, since the pixel size is not known: "
+        f"{', '.join(parts)}. Type it in to have them in nm."
     )

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
     from napari_ssrvae.learning.quality import QualityReport
-    from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.distributions import Fit
-    from napari_ssrvae.library.statistics import Histogram
+    from napari_ssrvae.library.statistics import Group, Histogram
 
 _DPI = 200
 
@@ -42,7 +41,7 @@ def write_figure(figure: Figure, path: Path, form: str) -> None:
 def histogram_figure(
     measure: str,
     histogram: Histogram,
-    classes: Sequence[ParticleClass],
+    classes: Sequence[Group],
     fits: Mapping[int, Fit] | None = None,
 ) -> Figure:
     """Draw overlaid histograms of the classes, in bins that they share, and the curves fitted."""

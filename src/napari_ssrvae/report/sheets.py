@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from napari_ssrvae.learning.quality import QualityReport
-    from napari_ssrvae.library.classes import ParticleClass
     from napari_ssrvae.library.distributions import ClassFits, Fit
-    from napari_ssrvae.library.statistics import Histogram
+    from napari_ssrvae.library.statistics import Group, Histogram
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,7 @@ def sizes_sheet(
     measure: str,
     statistics: pd.DataFrame,
     histogram: Histogram,
-    classes: Sequence[ParticleClass],
+    classes: Sequence[Group],
     *,
     fits: Mapping[int, ClassFits] | None = None,
     drawn: Mapping[int, Fit] | None = None,
@@ -101,8 +100,8 @@ def sizes_sheet(
         From `class_statistics`, of these classes.
     histogram : Histogram
         From `class_histogram`, of these classes.
-    classes : sequence of ParticleClass
-        Those that are shown.
+    classes : sequence of Group
+        Those that are shown, and what has no class.
     fits : mapping of int to ClassFits, optional
         From `class_fits`, of these classes: their parameters become columns of the table.
     drawn : mapping of int to Fit, optional
@@ -122,7 +121,7 @@ def sizes_sheet(
     return Sheet(f"{_stem(measure)}_by_class", table, draw)
 
 
-def histogram_sheet(measure: str, histogram: Histogram, classes: Sequence[ParticleClass]) -> Sheet:
+def histogram_sheet(measure: str, histogram: Histogram, classes: Sequence[Group]) -> Sheet:
     """Make the table of a histogram's bars: edges, and particles of each class."""
     return Sheet(f"{_stem(measure)}_histogram", histogram.table({c.id: c.name for c in classes}))
 

@@ -113,6 +113,26 @@ class Adoption(QObject):
         sides = np.maximum(corners[1] - corners[0], 1e-9)
         camera.zoom = FILLED * float(np.min(np.asarray(self.viewer.canvas.size) / sides))
 
+    def keep_looking(self, layer: Image, before: np.ndarray) -> None:
+        """Let the camera show the part of an image that it showed before its scale was changed.
+
+        Parameters
+        ----------
+        layer : Image
+            With its scale of now.
+        before : (d,) float
+            Its scale before.
+        """
+        ratio = float(layer.scale[-1] / before[-1])
+        displayed, origin = self.viewer.dims.displayed[-2:], np.asarray(layer.translate[-2:])
+        if displayed != tuple(sorted(displayed)):  # the axes are swapped on the screen
+            origin = origin[::-1]
+        camera = self.viewer.scene.camera
+        *depth, y, x = camera.center
+        at = origin + ratio * (np.array((y, x), dtype=float) - origin)
+        camera.center = (*depth, *at.tolist())
+        camera.zoom /= ratio
+
     def labels_layers(self) -> list[Labels]:
         """Return the Labels layers that were made elsewhere."""
         return [

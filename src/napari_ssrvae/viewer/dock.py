@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import napari.viewer
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
@@ -47,6 +47,32 @@ PANELS: tuple[type[Panel], ...] = (
     LivePanel,
     ExportPanel,
 )
+
+
+class PanelScroll(QScrollArea):
+    """Scrolls panels up and down, and is as wide as they are with the bar beside them."""
+
+    LEAST = 292
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from control to control
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Leave room for the bar, whether it is there or not: nothing may lie under it."""
+        inside = self.widget()
+        wide = 0 if inside is None else inside.minimumSizeHint().width()
+        wide += self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
+        return QSize(max(self.LEAST, wide), super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Ask for room anew when the panels have changed; Qt lets a scroll area watch them."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 class ParticleClassifier(DockWidget):
@@ -117,18 +143,13 @@ class ParticleClassifier(DockWidget):
         for panel in self.panels.values():
             column.addWidget(panel)
         column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from control to control
+        self.scroll = PanelScroll()
         self.scroll.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.next)
         layout.addLayout(message)
         layout.addWidget(self.scroll, 1)
-        self.setMinimumWidth(300)
         self._dismiss()
 
     def _connect(self) -> None:

@@ -93,6 +93,7 @@ class InfoBars(QObject):
                 micrograph.path,
                 micrograph.image,
                 cut,
+                micrograph.metadata.get("page"),
                 title=f"Reading {micrograph.path.name} again",
                 on_done=then,
             )
@@ -144,7 +145,9 @@ def look_for_bar(image: Picture) -> Generator[None, None, int]:
     return find_info_bar(image)
 
 
-def read_whole(path: Path, shown: Picture, cut: int) -> Generator[None, None, Picture]:
+def read_whole(
+    path: Path, shown: Picture, cut: int, page: int | None = None
+) -> Generator[None, None, Picture]:
     """Read a micrograph with its info bar; a step for `Jobs`.
 
     Raises
@@ -155,7 +158,7 @@ def read_whole(path: Path, shown: Picture, cut: int) -> Generator[None, None, Pi
     from napari_ssrvae.imaging import read_micrograph
 
     yield
-    whole: Picture = read_micrograph(path, info_bar=0).image
+    whole: Picture = read_micrograph(path, page=page, info_bar=0).image
     rows = shown.shape[0]
     same = whole.shape == (rows + cut, shown.shape[1]) and np.array_equal(whole[:rows], shown)
     if not same:

@@ -50,6 +50,8 @@ class ParticleViews(DockWidget):
         self.split.addWidget(self.inspector)
         self.split.setStretchFactor(0, 1)
         self.split.setSizes(list(SIZES))
+        self.book.currentChanged.connect(self._fold_inspector)
+        workbench.session.selection_changed.connect(self._fold_inspector)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.split)
@@ -76,6 +78,11 @@ class ParticleViews(DockWidget):
             self._typing_first.guard(combo)
         self.book.setTabToolTip(self.book.addTab(tab, kind.title), kind.tip)
 
+    def _fold_inspector(self, *_: object) -> None:
+        """Leave its room to the report while nothing is selected: tables are wide."""
+        in_report = isinstance(self.book.currentWidget(), ReportTab)
+        self.inspector.setVisible(not in_report or self.workbench.session.selection is not None)
+
     def tab(self, kind: type[T]) -> T:
         """Return a tab by its class."""
         return next(tab for tab in self._tabs() if isinstance(tab, kind))
@@ -91,6 +98,7 @@ class ParticleViews(DockWidget):
 
     def _end(self) -> None:
         self._soon.stop()
+        self.workbench.session.selection_changed.disconnect(self._fold_inspector)
         for tab in self._tabs():
             tab.shutdown()
         self.closed.emit()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ssrvae.errors import ParticleError
@@ -28,6 +28,7 @@ from napari_ssrvae.viewer.catalogue import ParticleCatalogue
 from napari_ssrvae.viewer.classifying import Classifying
 from napari_ssrvae.viewer.contributions import layer_metadata
 from napari_ssrvae.viewer.correcting import Correcting
+from napari_ssrvae.viewer.file_images import FileImages
 from napari_ssrvae.viewer.files import Files
 from napari_ssrvae.viewer.filtering import Filtering
 from napari_ssrvae.viewer.finding import Finding
@@ -118,6 +119,7 @@ class Workbench(QObject):
         self.testing, self.files = Testing(self), Files(self)
         self.units = WorldUnits(viewer, session, self.mirror)
         self.info_bars, self.measuring = InfoBars(self), BarMeasuring(self)
+        self.file_images = FileImages(self)
         self.finding, self.strokes, self.filtering = Finding(self), Strokes(self), Filtering(self)
         self.adoption.spared = (
             self.finding.first.is_ours,
@@ -201,7 +203,7 @@ class Workbench(QObject):
         """
         key, state = self.session.active_key, self.session.active
         if key is not None and state is not None:
-            if value != state.micrograph.pixel_size:
+            if source or value != state.micrograph.pixel_size:
                 self.stacks.keep(key)  # undo must find it again
             alike = partial(self.stacks.alike, key)
             self._attempt(self.session.set_pixel_size, key, value, source=source, alike=alike)
@@ -209,18 +211,26 @@ class Workbench(QObject):
     def _show_micrographs(self) -> None:
         """Show every micrograph at its size and pixel size, which undo may have changed."""
         self.stacks.reread()
-        for group in self.mirror.all_groups():
-            state = self.session.micrographs.get(group.shown)
-            if state is None:
-                continue
-            micrograph, image = state.micrograph, group.image
-            show_picture(image, micrograph.image)
-            if micrograph.pixel_size != layer_pixel_size(image):
-                upon = self.adoption.laid_upon(image)
-                show_pixel_size(image, micrograph.pixel_size)
-                for layer in upon:
-                    place(layer, image)
-            image.metadata.update(layer_metadata(micrograph))
+        with self.units.changing():
+            for group in self.mirror.all_groups():
+                state = self.session.micrographs.get(group.shown)
+                if state is None:
+                    continue
+                micrograph, image = state.micrograph, group.image
+                show_picture(image, micrograph.image)
+                if micrograph.pixel_size != layer_pixel_size(image):
+                    active = group.shown == self.session.active_key
+                    self._show_scale(image, micrograph.pixel_size, looked_at=active)
+                image.metadata.update(layer_metadata(micrograph))
+
+    def _show_scale(self, image: Image, size: float | None, *, looked_at: bool) -> None:
+        """Show an image, and what lies upon it, at another pixel size (nm)."""
+        upon, before = self.adoption.laid_upon(image), np.array(image.scale)
+        show_pixel_size(image, size)
+        for layer in upon:
+            place(layer, image)
+        if looked_at:
+            self.adoption.keep_looking(image, before)
 
     def _on_adopted(self, key: int) -> None:
         self.info_bars.look_for(key)

@@ -8,6 +8,8 @@ here: no pixel is taken for 1 nm.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -87,10 +89,23 @@ class WorldUnits(QObject):
     # -- a new layer -------------------------------------------------------------------------
     def _on_inserting(self, event: Any) -> None:
         """Hold notifications back: napari draws a new layer before any plugin hears of it."""
+        self._hold()
+        QTimer.singleShot(0, self._let_notify)  # where the layer could not be inserted
+
+    def _hold(self) -> None:
         if self._told is None:
             self._told = len(notification_manager.records)
             notification_manager.notification_ready.block()
-            QTimer.singleShot(0, self._let_notify)  # where the layer could not be inserted
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let units of layers be changed one by one, and put them all into one kind after that."""
+        self._hold()
+        try:
+            yield
+        finally:
+            self.align()
+            self._let_notify()
 
     def _let_notify(self) -> None:
         """Show what was held back, but for the warning whose cause is gone."""

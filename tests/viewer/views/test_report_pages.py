@@ -136,6 +136,23 @@ def test_sizes_are_drawn_and_written(theme, view, screen):
     assert {"#e69f00", "#56b4e9"} <= screen.colors(view.sizes)
 
 
+def test_the_table_has_the_room_of_its_columns_and_the_note_all_its_words(view):
+    note = "12 particles are left out of lengths and areas, since no pixel size is known. " * 2
+    view.resize(860, 240)
+    view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS, note=note)
+    QApplication.processEvents()
+    table, label = view.sizes.table, view.sizes.note
+    assert table.viewport().width() >= table.horizontalHeader().length()
+    assert label.heightForWidth(label.width()) <= label.height()
+    assert label.height() > 1.5 * label.fontMetrics().height()
+    # What a person has moved stays.
+    splitter = view.sizes._split
+    splitter.moveSplitter(splitter.width() - 200, 1)
+    view.resize(900, 240)
+    QApplication.processEvents()
+    assert table.width() < 320
+
+
 def test_a_class_is_hidden_by_its_tick(view):
     view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS)
     assert view.sizes.drawn_fits() == {}
@@ -172,7 +189,7 @@ def test_without_particles_the_page_says_what_to_do(view):
     view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS)
     view.sizes.clear()
     assert not view.sizes.table.isVisible()
-    assert any("Label particles" in x.text() for x in view.sizes.findChildren(QLabel))
+    assert any("Find particles" in x.text() for x in view.sizes.findChildren(QLabel))
     view.sizes.show_sizes(SIZE_ROWS, EDGES, COUNTS)
     assert view.sizes.table.isVisible()
 

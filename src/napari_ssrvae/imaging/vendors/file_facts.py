@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_ssrvae.errors import InputError
-from napari_ssrvae.imaging.units import length_in_nm
-
-MIN_PIXEL_NM, MAX_PIXEL_NM = 1e-4, 1e6
-"""Pixel sizes outside 0.1 pm to 1 mm are no electron micrograph's."""
+from napari_ssrvae.imaging.units import believable_pixel, length_in_nm
 
 _SQUARE = 0.01  # by how much width and height of a pixel may differ
 _RESAMPLED = (0.98, 1.15)  # rows by columns, against what was taken; an info bar adds rows
@@ -44,6 +41,11 @@ class FileFacts:
     acquisition
         How the picture was taken, as far as the file says: ``date`` and ``detector`` (str),
         ``voltage_kv``, ``magnification`` and ``working_distance_mm`` (float).
+    images
+        Where the file holds several images that stand alone, as of several detectors: the number
+        of each, and what the file calls it (may be empty).
+    page
+        Number of the image that all this is of.
     """
 
     format: str = "TIFF"
@@ -54,11 +56,13 @@ class FileFacts:
     fields: Mapping[str, Any] = field(default_factory=dict)
     pixel_size_from: str = ""
     acquisition: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[tuple[int, str], ...] = ()
+    page: int = 0
 
 
 def believable(pixel_size: float | None) -> Size:
     """Drop a pixel size that cannot be true, and say so."""
-    if pixel_size is None or MIN_PIXEL_NM <= pixel_size <= MAX_PIXEL_NM:
+    if pixel_size is None or believable_pixel(pixel_size):
         return pixel_size, ()
     return None, (
         f"The file gives a pixel size of {pixel_size:g} nm, which cannot be true; {BY_HAND}",

@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 from napari_ssrvae.imaging.facts import length_text
 from napari_ssrvae.imaging.micrograph import MIN_SIDE, Micrograph
 from napari_ssrvae.imaging.scale_bar import ScaleBar
-from napari_ssrvae.imaging.typed_length import typed_length
+from napari_ssrvae.imaging.typed_length import typed_length, typed_pixel_size
+from napari_ssrvae.imaging.units import believable_pixel
 from napari_ssrvae.viewer.panels.base import Panel, note
 from napari_ssrvae.viewer.views.bar_form import BarForm
 from napari_ssrvae.viewer.views.facts_table import FactsTable
@@ -45,6 +46,17 @@ class MicrographPanel(Panel):
         )
         self.chooser.activated.connect(self._choose)
         self.body.addWidget(self.chooser)
+        self.images = QComboBox()
+        self.images.setAccessibleName("Image of the file")
+        self.images.setToolTip(
+            "This file holds several images, such as those of several detectors. Another one that "
+            "you choose is a micrograph of its own; one with particles stays."
+        )
+        self.images.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.images.activated.connect(self._choose_image)
+        self.body.addWidget(self.images)
         self._build_scale()
         self._build_info_bar()
         self.slices = note()
@@ -79,7 +91,7 @@ class MicrographPanel(Panel):
     def _build_scale(self) -> None:
         """Make what shows and sets the pixel size."""
         self.about = QLabel()
-        self.size = LengthEdit(typed_length, length_text, "/px")
+        self.size = LengthEdit(typed_pixel_size, length_text, "/px")
         self.size.setAccessibleName("Pixel size")
         self.size.setToolTip(
             "Edge length of one pixel, from the file; correct it if it is wrong: 10 nm, 0.01 µm, "
@@ -101,7 +113,7 @@ class MicrographPanel(Panel):
         self.measure.clicked.connect(self._measure)
         self.body.addWidget(self.measure)
         measuring = self.workbench.measuring
-        self.bar = BarForm(typed_length, length_text)
+        self.bar = BarForm(typed_length, length_text, believable_pixel)
         self.bar.length.setText(self.workbench.settings.bar_length)
         self.bar.hide()
         self.bar.confirmed.connect(self._use_bar)
@@ -135,6 +147,7 @@ class MicrographPanel(Panel):
     def refresh(self) -> None:
         """Show the session's micrographs and the pixel size of the active one."""
         self._fill_chooser()
+        self._fill_images()
         state = self.session.active
         for widget in (self.chooser, self.size, self.about, self.measure, self.facts):
             widget.setVisible(state is not None)
@@ -187,7 +200,6 @@ class MicrographPanel(Panel):
     def _open_facts(self, opened: bool) -> None:
         self.workbench.remember("facts_open", opened)
         self._show_facts()
-        self._show_info_bar()
 
     def _show_info_bar(self) -> None:
         """Offer to bring a bar back that is cut off, and to cut off one that is there."""
@@ -198,7 +210,7 @@ class MicrographPanel(Panel):
             self.keep.hide()
             return
         rows, seen = bars.rows_cut(key), bars.rows_seen(key)
-        self.cut.setVisible(bool(rows or seen or self.facts.fold.isChecked()))
+        self.cut.show()
         self.cut.blockSignals(True)
         self.cut.setMaximum(state.micrograph.shape[0] + rows - MIN_SIDE)
         self.cut.setValue(rows)
@@ -261,6 +273,20 @@ class MicrographPanel(Panel):
             if group.shown == self.session.active_key:
                 self.chooser.setCurrentIndex(row)
         self.chooser.blockSignals(False)
+
+    def _fill_images(self) -> None:
+        """Offer the images of the file, if it holds several beside each other."""
+        images = self.workbench.file_images
+        offered = images.offered()
+        self.images.setVisible(bool(offered))
+        self.images.clear()
+        for page, name in offered:
+            self.images.addItem(name, page)
+        self.images.setCurrentIndex(self.images.findData(images.page()))
+
+    def _choose_image(self, row: int) -> None:
+        self.workbench.file_images.open(self.images.itemData(row))
+        self._fill_images()  # until the other one is there
 
     def _show_slices(self) -> None:
         """Say which slice of a stack is shown, and what is known of the others."""

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QProgressBar, QPushButton
 
+from napari_ssrvae.library.alike import common_pixel_size
 from napari_ssrvae.viewer.guide import advice_for_training, missing_for_training
 from napari_ssrvae.viewer.panels.base import Panel, note
+from napari_ssrvae.viewer.patch_sizes import extents_of, fitted, in_words
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_ssrvae.library.micrograph_state import LabelImage
     from napari_ssrvae.viewer.views import TrainingCurve
 
 
@@ -65,6 +71,14 @@ class TrainPanel(Panel):
         self.fine.setChecked(self.workbench.settings.fine_patches)
         self.fine.clicked.connect(self._choose_fine)
         self.body.addWidget(self.fine)
+        self.patch_note = note()
+        self.patch_note.setToolTip(
+            "The model sees each particle as a square picture, a patch: its pixels, and how much "
+            "one of them shows. What is smaller than a few of them across has no shape there."
+        )
+        self._measured: LabelImage | None = None  # whose extents these are, or will be
+        self._extents: NDArray[np.float64] | None = None
+        self.body.addWidget(self.patch_note)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.body.addWidget(self.progress)
@@ -80,6 +94,7 @@ class TrainPanel(Panel):
 
     def refresh(self) -> None:
         """Show what is missing, or what is going on."""
+        self._show_patches()
         busy = self.workbench.jobs.running("train")
         missing = missing_for_training(self.session)
         self.train.setEnabled(not busy and missing is None)
@@ -99,6 +114,34 @@ class TrainPanel(Panel):
                 missing or " ".join(x for x in (self._other_patches(), advice) if x)
             )
         self.remark.setVisible(bool(self.remark.text()))
+
+    def _show_patches(self) -> None:
+        """Say what patches a training would have, and what those of the model are."""
+        frozen = self.workbench.frozen_micrographs()
+        parts = []
+        if frozen:
+            labels = frozen[0].labels
+            if self._measured is not labels:
+                self._measured, self._extents = labels, None
+                self.workbench.jobs.start(
+                    "patch sizes", extents_of, labels, title=None, on_done=self._on_extents
+                )
+            if self._extents is not None:
+                settings = self.workbench.settings
+                patches = fitted(settings.patches, self._extents, finely=settings.fine_patches)
+                known = common_pixel_size(m.micrograph.pixel_size for m in frozen)
+                size = frozen[0].micrograph.pixel_size or known
+                parts.append(f"Patches: {in_words(patches, size)}")
+        if (workflow := self.session.workflow) is not None:
+            now = in_words(workflow.patches, workflow.pixel_size)
+            if not any(part.endswith(now) for part in parts):
+                parts.append(f"the present model has {now}")
+        self.patch_note.setText("; ".join(parts))
+        self.patch_note.setVisible(bool(parts))
+
+    def _on_extents(self, extents: NDArray[np.float64]) -> None:
+        self._extents = extents if len(extents) else None
+        self.refresh()
 
     def _choose_patches(self, row: int) -> None:
         self.workbench.remember("common_scale", self.patches.itemData(row))

@@ -94,7 +94,11 @@ class LatentTab(Tab):
             return ""
         lines = [catalogue.where(row), self._class_of(catalogue, row)]
         measured = {**catalogue.sizes, **catalogue.shapes}
-        lines += [f"{name}: {measured[name][row]:.4g}" for name in self._told if name in measured]
+
+        def known(name: str) -> bool:
+            return name in measured and bool(np.isfinite(measured[name][row]))
+
+        lines += [f"{name}: {measured[name][row]:.4g}" for name in self._told if known(name)]
         return "\n".join(lines)
 
     def _class_of(self, catalogue: Catalogue, row: int) -> str:

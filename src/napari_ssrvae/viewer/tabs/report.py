@@ -12,10 +12,11 @@ from qtpy.QtWidgets import QFileDialog
 from napari_ssrvae.library.distributions import ClassFits, Fit, class_fits
 from napari_ssrvae.library.selection import Place, Selection
 from napari_ssrvae.library.statistics import (
+    Group,
     Histogram,
     class_histogram,
     class_statistics,
-    classes_to_count,
+    groups_to_count,
     plus_minus,
     rounded,
     unit_note,
@@ -130,12 +131,11 @@ class ReportTab(Tab):
         page.set_measures(list(catalogue.columns), measure)
         self.catalogue.want_pictures()  # that is when they are measured
         self._statistics = self._histogram = None
-        if not (catalogue.shown > 0).any():
+        if not len(catalogue):
             page.clear()
             return
         values = catalogue.columns[measure]
-        counted = classes_to_count(self.session.classes, page.hidden)
-        ids = [c.id for c in counted]
+        ids = [group.id for group in self._groups(catalogue, page.hidden)]
         if not np.isfinite(values).any():
             page.clear("Measuring the particles…")
             return
@@ -149,12 +149,17 @@ class ReportTab(Tab):
         }
         rows = [
             SizeRow(c.id, c.name, c.color, numbers.get(c.id, ()), self._about_fit(c.id))
-            for c in classes_to_count(self.session.classes)
+            for c in self._groups(catalogue)
         ]
         note = self._sizes_note(catalogue, values, unit)
         edges, counts = self._histogram.edges, self._histogram.counts
         curves = {c: fit.curve(edges) for c, fit in self._chosen_fits().items()}
         page.show_sizes(rows, edges, counts, fits=curves, note=note)
+
+    def _groups(
+        self, catalogue: Catalogue, hidden: frozenset[int] = frozenset()
+    ) -> tuple[Group, ...]:
+        return groups_to_count(self.session.classes, catalogue.shown, hidden)
 
     def _chosen_fits(self) -> dict[int, Fit]:
         """Return the fits whose curves are drawn, by class."""
@@ -177,16 +182,18 @@ class ReportTab(Tab):
         return called_now(self._measure, names) or names[0]
 
     def _sizes_note(self, catalogue: Catalogue, values: Any, unit: str) -> str:
-        states = [s for s in self.session.micrographs.values() if s.particle_ids.size]
-        parts = []
-        if unit.startswith("px"):
-            parts.append(unit_note([(s.micrograph.name, s.micrograph.pixel_size) for s in states]))
+        states = {k: s for k, s in self.session.micrographs.items() if s.particle_ids.size}
+        parts, unscaled = [], np.zeros(len(catalogue), dtype=bool)
+        if unit.startswith(("px", "nm")):
+            about = [(s.micrograph, s.particle_ids.size) for s in states.values()]
+            parts.append(unit_note([(m.name, m.pixel_size, n) for m, n in about]))
+        if unit.startswith("nm"):
+            unknown = [k for k, s in states.items() if s.micrograph.pixel_size is None]
+            unscaled = np.isin(catalogue.keys, unknown)
         debris = [c.name for c in self.session.classes if not c.counted]
         if debris:
             parts.append(f"Left out of the figures: {', '.join(debris)}.")
-        if left_out := int((catalogue.shown == 0).sum()):
-            parts.append(f"{left_out:,} particles without a class are left out.")
-        if missing := int((~np.isfinite(values) & (catalogue.shown > 0)).sum()):
+        if missing := int((~np.isfinite(values) & ~unscaled).sum()):
             parts.append(f"{missing:,} are not measured.")
         return " ".join(part for part in parts if part)
 
@@ -336,7 +343,7 @@ class ReportTab(Tab):
         names, result = self._names(), self.testing.result
         if page == SIZES and self._statistics is not None and self._histogram is not None:
             measure = self.view.sizes.measure.currentText()
-            counted = classes_to_count(self.session.classes, self.view.sizes.hidden)
+            counted = self._groups(self.catalogue.current(), self.view.sizes.hidden)
             return [
                 sheets.sizes_sheet(
                     measure,

@@ -25,6 +25,8 @@ class BarForm(QFrame):
         Typed text → nm, or None; an `InputError` for what is no length.
     write : callable
         nm → text.
+    believable : callable
+        nm per pixel → whether that can be true.
 
     Attributes
     ----------
@@ -41,10 +43,11 @@ class BarForm(QFrame):
         self,
         read: Callable[[str], float | None],
         write: Callable[[float], str],
+        believable: Callable[[float], bool],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._read, self._write = read, write
+        self._read, self._write, self._believable = read, write, believable
         self._pixels: float | None = None
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.say = QLabel()
@@ -90,12 +93,15 @@ class BarForm(QFrame):
         self.length.selectAll()
 
     def pixel_size(self) -> float | None:
-        """Return the nm per pixel that follow; None while something is missing."""
+        """Return the nm per pixel that follow; None while something is missing, or untrue."""
         try:
             length = self._read(self.length.text())
         except InputError:
             return None
-        return None if length is None or not self._pixels else length / self._pixels
+        if length is None or not self._pixels:
+            return None
+        size = length / self._pixels
+        return size if self._believable(size) else None
 
     def _show(self) -> None:
         size = self.pixel_size()
@@ -115,8 +121,10 @@ class BarForm(QFrame):
             self.confirmed.emit(size, self.length.text().strip())
             return
         try:
-            self._read(self.length.text())
+            length = self._read(self.length.text())
             wrong = "Type the length that is written at the bar, such as 500 nm or 1 µm."
+            if length is not None:
+                wrong = f"Pixels cannot be as large as a bar of {self._write(length)} says. {wrong}"
         except InputError as error:
             wrong = str(error)
         self.say.setText(wrong)

@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QHeaderView, QToolButton, QVBoxLayout, QWidget
 
 from napari_ssrvae.viewer.views._table import ROW_HEIGHT, ReadingTable
 
-MOST_ROWS = 12
-
 
 class FactsTable(QWidget):
     """Names and values in two columns, below a title that folds them.
@@ -48,6 +46,9 @@ class FactsTable(QWidget):
         self.table.horizontalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(True)  # the rows that matter most, size and scale, are the longest
+        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.horizontalHeader().sectionResized.connect(self._fit)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -62,6 +63,15 @@ class FactsTable(QWidget):
     def _unfold(self, opened: bool) -> None:
         self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.table.setVisible(opened)
+        self._fit()
+
+    def _fit(self, *_: object) -> None:
+        """Make the table as high as its rows are at the width that it has."""
+        self.table.resizeRowsToContents()
+        for row in range(self.table.rowCount()):
+            if self.table.rowHeight(row) > ROW_HEIGHT:  # two lines are told from the next row
+                self.table.setRowHeight(row, self.table.rowHeight(row) + 6)
+        self.table.setFixedHeight(max(self.table.verticalHeader().length(), ROW_HEIGHT) + 4)
 
     def set_facts(self, facts: Sequence[tuple[str, str]]) -> None:
         """Show these names and values."""
@@ -71,4 +81,4 @@ class FactsTable(QWidget):
         for row, (name, value) in enumerate(facts):
             self.table.put(row, 0, name)
             self.table.put(row, 1, value).setToolTip(value)
-        self.table.setFixedHeight(ROW_HEIGHT * min(max(len(facts), 1), MOST_ROWS) + 4)
+        self._fit()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -17,20 +18,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ssrvae.viewer.views._note import Note
+from napari_ssrvae.viewer.views._note import WrappingNote
 from napari_ssrvae.viewer.views._pyqtgraph import adopt_menu, color_axes, pg
 from napari_ssrvae.viewer.views._table import ReadingTable
 from napari_ssrvae.viewer.views.color import Theme, ThemedWidget, qcolor
 
 FILL = 70  # of 255: classes that overlap are all seen
 HEADERS = (
-    ("class", "Untick a class to leave it out of plot and table"),
+    ("class", "Untick a row to leave it out of plot and table"),
     ("n", "Particles of the class that were measured"),
     ("mean ± s", "Arithmetic mean and standard deviation of the particles (n - 1)"),
     ("D10", "10 % of the particles (by number) are smaller"),
     ("D50", "The median: half of the particles are smaller"),
     ("D90", "90 % of the particles (by number) are smaller"),
-    ("share", "Of the particles of all classes that are ticked"),
+    ("share", "Of the particles of all rows that are ticked"),
     (
         "fit",
         "Which distribution fits better (lower AIC), and the Kolmogorov-Smirnov distance of that "
@@ -90,14 +91,15 @@ class SizesPage(ThemedWidget):
     fit_changed = Signal()
 
     EMPTY_TEXT = (
-        "Label particles, or train a model: then the sizes of each class are seen here.\n"
-        "They are those of the classes on the screen: by hand where there is a label, else "
-        "predicted."
+        "Find particles: then their sizes are seen here.\n"
+        "Label some, or train a model, to see those of each class: by hand where there is a label, "
+        "else predicted."
     )
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hidden: frozenset[int] = frozenset()
+        self._moved = False  # the splitter, by hand
         self._rows: list[SizeRow] = []
         self._curves: dict[int, pg.PlotCurveItem] = {}
         self._fits: dict[int, pg.PlotCurveItem] = {}
@@ -122,7 +124,7 @@ class SizesPage(ThemedWidget):
             self.fit.addItem(called, name)
         self.fit.setCurrentIndex(self.fit.findData("better"))
         self.fit.activated.connect(self.fit_changed)
-        self.note = Note()
+        self.note = WrappingNote()
         self.table = ReadingTable(HEADERS)
         self.table.itemChanged.connect(self._on_ticked)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
@@ -138,19 +140,41 @@ class SizesPage(ThemedWidget):
         top = QHBoxLayout()
         top.addWidget(self.measure)
         top.addWidget(self.fit)
-        top.addWidget(self.note, 1)
+        top.addStretch(1)
         self._split = QSplitter(Qt.Orientation.Horizontal)
         self._split.addWidget(self._plot)
         self._split.addWidget(self.table)
         self._split.setStretchFactor(0, 1)
-        self._split.setSizes([240, 310])
         self._split.setChildrenCollapsible(False)
+        self._split.splitterMoved.connect(self._on_moved)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(top)
         layout.addWidget(self._empty, 1)
         layout.addWidget(self._split, 1)
+        layout.addWidget(self.note)
+
+    # -- room ------------------------------------------------------------------------------
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Give the table its room anew."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _on_moved(self, *_: object) -> None:
+        self._moved = True
+
+    def _make_room(self) -> None:
+        """Let the table have the width of its columns, until a person moves the splitter.
+
+        The plot is read at any width; a column that is not seen is not known to be there.
+        """
+        if self._moved or not self._split.isVisible():
+            return
+        header = self.table.horizontalHeader()
+        wanted = max(header.length(), header.sizeHint().width()) + 2 * self.table.frameWidth()
+        wanted += self.table.verticalScrollBar().sizeHint().width()
+        self._split.setSizes([max(self._split.width() - wanted, 1), wanted])
 
     @property
     def which_fit(self) -> str:
@@ -215,6 +239,7 @@ class SizesPage(ThemedWidget):
         plot.enableAutoRange()
         self.note.say(note)
         self._show(plot=True)
+        self._make_room()
 
     def clear(self, message: str | None = None, *, note: str = "") -> None:
         """Show nothing but a text that says what to do."""
