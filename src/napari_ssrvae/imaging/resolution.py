@@ -63,13 +63,11 @@ def nearest_pixels(
 
 
 def drawn_at(labels: Labels, image: Image) -> Labels:
-    """Draw particles found on a shrunk picture at the picture's own resolution.
+    """Draw particles found on a picture, shrunk or not, at its own resolution.
 
     Near the border between particle and background, a pixel goes to the side whose mean
     brightness around it is nearer to its own.
     """
-    if labels.shape == image.shape:
-        return labels
     # what a pixel is compared with is worked out on the shrunk picture: 16 million are many
     small = shrink(image, labels.shape[0] / image.shape[0], labels.shape)
     grown = highest(labels, 3)

@@ -62,9 +62,15 @@ class PanelScroll(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from control to control
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """Leave room for the bar, whether it is there or not: nothing may lie under it."""
+        """Leave room for the bar and for panels that do not show yet: the width stays the same."""
         inside = self.widget()
-        wide = 0 if inside is None else inside.minimumSizeHint().width()
+        wide = 0
+        if inside is not None and (column := inside.layout()) is not None:
+            direct = Qt.FindChildOption.FindDirectChildrenOnly
+            panels = inside.findChildren(Panel, options=direct)
+            wide = max((panel.minimumSizeHint().width() for panel in panels), default=0)
+            margins = column.contentsMargins()
+            wide += margins.left() + margins.right()
         wide += self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
         return QSize(max(self.LEAST, wide), super().minimumSizeHint().height())
 
