@@ -52,7 +52,8 @@ PANELS: tuple[type[Panel], ...] = (
 class PanelScroll(QScrollArea):
     """Scrolls panels up and down, and is as wide as they are with the bar beside them."""
 
-    LEAST = 292
+    LEAST = 302
+    """px: what the widest panel asks for, so that the dock does not widen when it appears."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,15 +63,9 @@ class PanelScroll(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes from control to control
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """Leave room for the bar and for panels that do not show yet: the width stays the same."""
+        """Leave room for the bar, whether it is there or not: nothing may lie under it."""
         inside = self.widget()
-        wide = 0
-        if inside is not None and (column := inside.layout()) is not None:
-            direct = Qt.FindChildOption.FindDirectChildrenOnly
-            panels = inside.findChildren(Panel, options=direct)
-            wide = max((panel.minimumSizeHint().width() for panel in panels), default=0)
-            margins = column.contentsMargins()
-            wide += margins.left() + margins.right()
+        wide = 0 if inside is None else inside.minimumSizeHint().width()
         wide += self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()
         return QSize(max(self.LEAST, wide), super().minimumSizeHint().height())
 
