@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QApplication, QLabel, QScrollArea
+from settling import settled
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views import ClassImages
@@ -104,8 +105,7 @@ def test_the_layout_settles_at_every_width(view):
     view.set_images([(n, c, row) for n, c in zip(NAMES, COLORS, strict=True)])
     for width in range(150, 520, 3):
         view.resize(width, 320)
-        settle()
-        before = places(view)
+        before = settled(lambda: places(view))
         settle()
         assert places(view) == before
         assert max(card.right() for card in before) < max(width, 5 * 28 + 40)

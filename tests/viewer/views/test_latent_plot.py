@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QToolTip
+from settling import settled
 
 from napari_ssrvae.errors import InputError
 from napari_ssrvae.viewer.views import LatentPlot
@@ -26,7 +27,8 @@ def plot(qtbot, theme):
     widget.show()
     qtbot.waitExposed(widget)
     widget.set_points(XY, [0, 1, 0, -1], IDS, [False, True, False, False], legend=LEGEND)
-    settle()
+    # the axes take their width when they are first painted, which moves the points
+    settled(lambda: [widget.point_position(number) for number in IDS])
     return widget
 
 
