@@ -63,11 +63,13 @@ def demo(arguments: list[str]) -> int:
     libraries([])
     install(".[all]")
     program = [VENV_PYTHON.parent / "napari-ssrvae", "demo"]
-    if not has_display() and "--headless" not in arguments:
+    headless = "--headless" in arguments
+    if not has_display() and not headless:
         say("There is no display: running the demo without a window, results in demo-out/.")
         program.append("--headless")
-        if "--out" not in arguments:
-            program += ["--out", "demo-out"]
+        headless = True
+    if headless and not any(one.startswith("--out") for one in arguments):
+        program += ["--out", "demo-out"]
     return run([*program, *arguments])
 
 
