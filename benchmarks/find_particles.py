@@ -18,7 +18,8 @@ import numpy as np
 
 from napari_ssrvae import Micrograph, extract_particles, read_micrograph, segment_particles
 from napari_ssrvae.datasets import simulated_micrograph
-from napari_ssrvae.imaging import propose_size
+from napari_ssrvae.imaging import SegmentationSettings, propose_size
+from napari_ssrvae.imaging.first_look import first_look
 from napari_ssrvae.imaging.shape import frame_extents
 
 RUNS = 5
@@ -43,6 +44,7 @@ def measure(micrograph: Micrograph) -> list[dict[str, object]]:
     labels = segment_particles(micrograph)
     rows: list[dict[str, object]] = []
     for step, work in (
+        ("first look", lambda: first_look(micrograph, SegmentationSettings())),
         ("find particles", lambda: segment_particles(micrograph)),
         ("find, split", lambda: segment_particles(micrograph, split_touching=True)),
         ("cut out 48x48", lambda: extract_particles(micrograph, labels)),

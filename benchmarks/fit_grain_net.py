@@ -87,15 +87,6 @@ def draw_batches(batches: queue.Queue[tuple[torch.Tensor, torch.Tensor]]) -> Non
                 )
 
 
-def loss_of(net: GrainNet, pictures: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the three channels, weighted."""
-    pictures = pictures.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = net(pictures)
-    each = binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
-    return (each * torch.tensor(WEIGHTS)[None, :, None, None]).mean()
-
-
 def train(steps: int) -> GrainNet:
     """Train a network; prints the mean loss of every hundred steps."""
     torch.manual_seed(0)
@@ -104,6 +95,7 @@ def train(steps: int) -> GrainNet:
     threading.Thread(target=draw_batches, args=(batches,), daemon=True).start()
     net = GrainNet(normalised=True).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-2)
+    weights = torch.tensor(WEIGHTS)[None, :, None, None]
     start, losses = time.perf_counter(), []
     for step in range(steps):
         done = step / steps
@@ -111,7 +103,11 @@ def train(steps: int) -> GrainNet:
             warm = min(1.0, done / 0.05 + 0.02)
             group["lr"] = RATE * warm * (0.5 * (1 + np.cos(np.pi * done)) + 0.002)
         pictures, wanted = batches.get()
-        loss = loss_of(net, pictures, wanted)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(pictures)
+        each = binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+        loss = (each * weights).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)

@@ -20,8 +20,7 @@ import numpy as np
 from napari_ssrvae.imaging import choosing, particle_rating
 from napari_ssrvae.imaging.annotations import find_annotations
 from napari_ssrvae.imaging.choosing import Pool, company, pool_segments, select
-from napari_ssrvae.imaging.proposals import versions
-from napari_ssrvae.imaging.resolution import WORK_PIXELS, shrink
+from napari_ssrvae.imaging.resolution import prepared, work_factor
 from out_of_fold import FOLDS, fold_of_each
 from segmentation_data import DATA, emps, f1
 
@@ -59,10 +58,8 @@ class Example:
 
 def example(image: np.ndarray, truth: np.ndarray) -> Example:
     """Propose the segments of an image and compare each with the truth."""
-    factor = min(1.0, (WORK_PIXELS / image.size) ** 0.5)
-    small = shrink(image, factor)
-    marked = shrink(find_annotations(image), factor) > 0.3
-    pool = pool_segments(versions(small, marked), marked, (1, -1))
+    pictures, marked = prepared(image, find_annotations(image), work_factor(image.size))
+    pool = pool_segments(pictures, marked, (1, -1))
     assert pool is not None
     return compared(pool, truth)
 

@@ -99,7 +99,8 @@ def see_grains(image: NDArray[np.float32]) -> Grains:
     image
         (H, W), any range of brightness.
     """
-    x = stretched(image)
+    low, high = np.percentile(image[::2, ::2], _RANGE)
+    x = ((image - np.float32(low)) / np.float32(max(high - low, 1e-6))).astype(np.float32)
     height, width = x.shape
     margins = [(0, math.ceil(n / _STEP) * _STEP - n) for n in x.shape]
     x = np.pad(x, margins, mode="symmetric")
@@ -110,20 +111,9 @@ def see_grains(image: NDArray[np.float32]) -> Grains:
     return Grains(inside, outline, depth)
 
 
-def stretched(image: NDArray[np.float32]) -> Image:
-    """Bring all but the darkest and the brightest pixels of a picture to a range from 0 to 1."""
-    low, high = np.percentile(image[::2, ::2], _RANGE)
-    return ((image - np.float32(low)) / np.float32(max(high - low, 1e-6))).astype(np.float32)
-
-
 @cache
 def _trained() -> GrainNet:
     stored = resources.files("napari_ssrvae.imaging").joinpath("grain_net.safetensors")
-    return loaded(stored.read_bytes())
-
-
-def loaded(weights: bytes) -> GrainNet:
-    """Make a network of the bytes of a safetensors file."""
     net = GrainNet()
-    net.load_state_dict({key: value.float() for key, value in load(weights).items()})
+    net.load_state_dict({key: value.float() for key, value in load(stored.read_bytes()).items()})
     return net.eval().to(memory_format=torch.channels_last)  # type: ignore[no-any-return,call-overload]
